@@ -18,7 +18,7 @@ in ``declare``, whose return type fits any annotation; libraries subclass and in
 """
 
 # Pydantic marks FieldInfo as final for type checkers, yet FastAPI's API is made of its subclasses,
-# and mypy complains at each of them anew.
+# and mypy complains at each of them anew (pyright only once, below).
 # mypy: disable-error-code=misc
 
 import difflib
@@ -81,7 +81,8 @@ class Example(TypedDict, total=False):
     value: Any | None
     externalValue: AnyUrl | None
 
-    __pydantic_config__ = {"extra": "allow"}  # noqa: RUF012  # Pydantic reads it; not a key
+    # Pydantic reads it from the class; it is not a key.
+    __pydantic_config__ = {"extra": "allow"}  # noqa: RUF012  # pyright: ignore[reportGeneralTypeIssues]
 
 
 class ParamOptions(TypedDict, total=False):
@@ -141,7 +142,7 @@ class ParamTypes(Enum):
     cookie = "cookie"
 
 
-class Declared(FieldInfo):
+class Declared(FieldInfo):  # pyright: ignore[reportGeneralTypeIssues]  # as above
     """What all declarations share: Pydantic's field, and how OpenAPI shows it.
 
     Raises ``TypeError`` for a keyword that nothing would read.
