@@ -169,7 +169,7 @@ class Declared(FieldInfo):  # pyright: ignore[reportGeneralTypeIssues]  # as abo
             _warn_deprecated("example", "examples")
         if (regex := given.pop("regex", None)) is not None:
             _warn_deprecated("regex", "pattern")
-            given["pattern"] = given.get("pattern") or regex
+        given["pattern"] = given.get("pattern") or regex
         _spread_alias(given)
         super().__init__(default=default, annotation=annotation, **given)
 
@@ -275,7 +275,10 @@ class Form(Body):
         media_type: str = "application/x-www-form-urlencoded",
         **options: Unpack[ParamOptions],
     ) -> None:
-        super().__init__(default, annotation=annotation, media_type=media_type, **options)
+        self.embed = None
+        self.media_type = media_type
+        # Not by way of Body, which would take `embed` for a form too.
+        Declared.__init__(self, default, annotation=annotation, **options)
 
 
 class File(Form):
