@@ -1,0 +1,5 @@
+"""``fastapi.middleware``"""
+
+from starlette.middleware import Middleware
+
+__all__ = ["Middleware"]

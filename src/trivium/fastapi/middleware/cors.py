@@ -1,0 +1,5 @@
+"""``fastapi.middleware.cors``"""
+
+from starlette.middleware.cors import CORSMiddleware
+
+__all__ = ["CORSMiddleware"]

@@ -1,0 +1,5 @@
+"""``fastapi.middleware.httpsredirect``"""
+
+from starlette.middleware.httpsredirect import HTTPSRedirectMiddleware
+
+__all__ = ["HTTPSRedirectMiddleware"]

@@ -1,0 +1,5 @@
+"""``fastapi.middleware.trustedhost``"""
+
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+__all__ = ["TrustedHostMiddleware"]

@@ -1,0 +1,31 @@
+"""``fastapi.routing``"""
+
+from trivium.routing import (
+    APIRoute,
+    APIRouter,
+    APIWebSocketRoute,
+    Mount,
+    RouteContext,
+    get_request_handler,
+    get_websocket_app,
+    iter_route_contexts,
+    request_response,
+    run_endpoint_function,
+    serialize_response,
+    websocket_session,
+)
+
+__all__ = [
+    "APIRoute",
+    "APIRouter",
+    "APIWebSocketRoute",
+    "Mount",
+    "RouteContext",
+    "get_request_handler",
+    "get_websocket_app",
+    "iter_route_contexts",
+    "request_response",
+    "run_endpoint_function",
+    "serialize_response",
+    "websocket_session",
+]

@@ -1,0 +1,5 @@
+"""``fastapi.staticfiles``"""
+
+from starlette.staticfiles import StaticFiles
+
+__all__ = ["StaticFiles"]

@@ -1,0 +1,5 @@
+"""``fastapi.templating``"""
+
+from starlette.templating import Jinja2Templates
+
+__all__ = ["Jinja2Templates"]

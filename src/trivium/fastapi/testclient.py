@@ -1,0 +1,5 @@
+"""``fastapi.testclient``"""
+
+from trivium.testing import TestClient
+
+__all__ = ["TestClient"]

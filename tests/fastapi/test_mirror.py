@@ -1,0 +1,146 @@
+"""The mirror has FastAPI's names, module for module, and no logic of its own."""
+
+import ast
+import importlib
+import pkgutil
+import sys
+import types
+import warnings
+from pathlib import Path
+
+import fastapi
+import pytest
+from starlette.exceptions import StarletteDeprecationWarning
+
+import trivium.fastapi
+from tests.fastapi.names import OMITTED, PUBLIC
+
+MIRROR = Path(trivium.fastapi.__file__).parent
+SOURCES = sorted(
+    path for path in MIRROR.rglob("*.py") if "_alias" not in path.relative_to(MIRROR).parts
+)
+# What a module of the mirror may call: each makes a name, none does anything.
+NAMING_CALLS = {"TypeVar", "ParamSpec", "logging.getLogger"}
+
+
+def imported(name):
+    with warnings.catch_warnings():
+        # Starlette's WSGI middleware says at its import that it is deprecated.
+        warnings.simplefilter("ignore", StarletteDeprecationWarning)
+        return importlib.import_module(name)
+
+
+def modules_of_fastapi():
+    found = pkgutil.walk_packages(fastapi.__path__, "fastapi.")
+    return ["fastapi", *sorted(info.name for info in found if not info.name.endswith("__main__"))]
+
+
+def is_offered(value):
+    """Whether a name of a module is there for others, not for the module's own use."""
+    home = value.__name__ if isinstance(value, types.ModuleType) else None
+    home = home or getattr(value, "__module__", None) or ""
+    return home.partition(".")[0] in ("fastapi", "starlette")
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_every_public_name_of_fastapi_is_in_the_mirror(module):
+    mirror = imported(f"trivium.{module}")
+
+    assert [name for name in PUBLIC[module].split() if not hasattr(mirror, name)] == []
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_every_listed_name_is_one_of_fastapi(module):
+    real = imported(module)
+
+    assert [name for name in PUBLIC[module].split() if not hasattr(real, name)] == []
+
+
+@pytest.mark.parametrize("module", modules_of_fastapi())
+def test_what_the_real_module_offers_the_mirror_offers_or_omits_with_a_reason(module):
+    omitted = OMITTED.get(module, {})
+    if "*" in omitted:
+        with pytest.raises(ModuleNotFoundError):
+            imported(f"trivium.{module}")
+        return
+    mirror = imported(f"trivium.{module}")
+    offered = {
+        name
+        for name, value in vars(imported(module)).items()
+        if not name.startswith("_") and is_offered(value)
+    }
+
+    missing = {name for name in offered if not hasattr(mirror, name)}
+    assert missing == omitted.keys() & offered
+    assert omitted.keys() <= offered
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_what_fastapi_takes_from_starlette_is_the_same_object_in_the_mirror(module):
+    real, mirror = imported(module), imported(f"trivium.{module}")
+
+    for name in PUBLIC[module].split():
+        value = getattr(real, name)
+        if str(getattr(value, "__module__", "")).startswith("starlette."):
+            ours = getattr(mirror, name)
+            assert ours is value or issubclass(ours, value), name
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(MIRROR)))
+def test_a_module_of_the_mirror_holds_no_logic(path):
+    tree = ast.parse(path.read_text())
+
+    for statement in tree.body:
+        match statement:
+            case ast.Import() | ast.ImportFrom() | ast.Expr(value=ast.Constant()):
+                pass
+            case ast.Assign(value=ast.Call(func=called)):
+                assert ast.unparse(called) in NAMING_CALLS
+            case ast.Assign(value=value):
+                assert isinstance(value, ast.Name | ast.Attribute | ast.Constant | ast.List)
+            case ast.Expr(value=ast.Call()):
+                assert path.name == "__main__.py"
+            case _:
+                pytest.fail(f"line {statement.lineno} is logic: {ast.unparse(statement)}")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(MIRROR)))
+def test_a_module_of_the_mirror_lists_what_it_offers(path):
+    if path.name == "__main__.py":
+        return
+    name = ".".join(("trivium.fastapi", *path.relative_to(MIRROR).with_suffix("").parts))
+    module = imported(name.removesuffix(".__init__"))
+
+    tree = ast.parse(path.read_text())
+    bound = {
+        alias.asname or alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    } | {
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    internal = {"ParamSpec", "TypeVar", "__all__", "__version__"}
+    assert set(module.__all__) == bound - internal
+
+
+def test_importing_the_mirror_does_not_import_fastapi_or_optional_packages(run_python):
+    loaded = run_python(
+        """
+        import sys
+        import trivium.fastapi
+        print(*sorted({name.partition(".")[0] for name in sys.modules}))
+        """
+    ).split()
+
+    assert "trivium" in loaded
+    assert not {"fastapi", "jinja2", "httpx", "fastapi_cli"} & set(loaded)
+
+
+def test_the_mirror_tells_the_version_of_the_api_that_it_has():
+    assert trivium.fastapi.__version__ == fastapi.__version__
+    assert "trivium.fastapi" in sys.modules
