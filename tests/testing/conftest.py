@@ -1,0 +1,8 @@
+"""Every asynchronous test of the clients runs under both event loops they support."""
+
+import pytest
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
