@@ -1,0 +1,7 @@
+"""Fixed words of the OpenAPI document."""
+
+METHODS_WITH_BODY = {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"}
+"""Methods whose request body is documented: HTTP gives the others' bodies no meaning."""
+
+REF_PREFIX = "#/components/schemas/"
+REF_TEMPLATE = "#/components/schemas/{model}"

@@ -1,0 +1,110 @@
+"""A page that loads nothing from elsewhere and has no script or style inside.
+
+So it works without a network, and under a Content-Security-Policy that admits nothing inline. What
+its scripts need to know is handed to them as data of an element.
+"""
+
+import json
+import posixpath
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from trivium.openapi.assets import Asset
+from trivium.responding.encoders import jsonable_encoder
+
+__all__ = ["OfflinePage", "hidden_route"]
+
+
+class OfflinePage:
+    """An HTML page at ``url``, and the files below it in ``assets/``.
+
+    All addresses in the page are relative, so that they hold under any prefix that a mount or a
+    proxy adds.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        scripts: Sequence[Asset],
+        styles: Sequence[Asset] = (),
+        icon: Asset | None = None,
+    ) -> None:
+        self._url = url
+        self._assets_url = f"{url.rstrip('/')}/assets"
+        self._scripts = scripts
+        self._styles = styles
+        self._icon = icon
+
+    def routes(self, endpoint: Callable[..., Any]) -> list[Route]:
+        """The route of the page, answered by ``endpoint``, and one for each of its files."""
+        assets = [*self._styles, *self._scripts, *([self._icon] if self._icon else ())]
+        return [hidden_route(self._url, endpoint), *map(self._asset_route, assets)]
+
+    def relative(self, url: str) -> str:
+        """The address of ``url``, a path of the same application, as seen from the page."""
+        slash = "/" if url.endswith("/") else ""
+        # The dot keeps a colon in the first step from being read as a scheme.
+        return f"./{posixpath.relpath(url, posixpath.dirname(self._url))}{slash}"
+
+    def respond(
+        self, *, title: str, policy: str, settings: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> HTMLResponse:
+        """The page, sent with ``policy``; ``settings`` are the data of elements, by their id."""
+        head = [f'<link rel="stylesheet" href="{self._href(style)}">' for style in self._styles]
+        # Without an icon the browser would ask the server for one of its own.
+        icon = self._href(self._icon) if self._icon else "data:,"
+        head.append(f'<link rel="icon" href="{icon}">')
+        body = [_element(name, data) for name, data in (settings or {}).items()]
+        body += [f'<script src="{self._href(script)}"></script>' for script in self._scripts]
+        html = _HTML.format(title=escape(title), head="\n".join(head), body="\n".join(body))
+        headers = {
+            "content-security-policy": policy,
+            "referrer-policy": "no-referrer",
+            "x-content-type-options": "nosniff",
+        }
+        return HTMLResponse(html, headers=headers)
+
+    def _href(self, asset: Asset) -> str:
+        return escape(f"{self.relative(self._asset_url(asset))}?v={asset.version}")
+
+    def _asset_url(self, asset: Asset) -> str:
+        return f"{self._assets_url}/{asset.name}"
+
+    def _asset_route(self, asset: Asset) -> Route:
+        def serve(request: Request) -> Response:
+            # Not a coroutine: the first call reads and compresses the file, so it gets a thread.
+            return asset.respond(request)
+
+        return hidden_route(self._asset_url(asset), serve)
+
+
+def hidden_route(path: str, endpoint: Callable[..., Any]) -> Route:
+    """A plain GET route that the OpenAPI document does not show."""
+    return Route(path, endpoint, include_in_schema=False)
+
+
+def _element(name: str, data: Mapping[str, Any]) -> str:
+    settings = escape(json.dumps(jsonable_encoder(data)))
+    return f'<div id="{escape(name)}" data-settings="{settings}"></div>'
+
+
+_HTML = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+{head}
+</head>
+<body>
+<noscript>This page needs JavaScript.</noscript>
+{body}
+</body>
+</html>
+"""
