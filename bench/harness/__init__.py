@@ -1,0 +1,1 @@
+"""How things are measured, compared and reported. Nothing here knows what is measured."""
