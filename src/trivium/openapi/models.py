@@ -9,9 +9,11 @@ https://spec.openapis.org/oas/v3.1.0
 """
 
 from enum import Enum
+from importlib.util import find_spec
 from typing import Annotated, Any, Union
 
-from pydantic import AnyUrl, BeforeValidator, Field
+from pydantic import AfterValidator, AnyUrl, Field, WithJsonSchema
+from pydantic.networks import validate_email
 
 from trivium.binding.params import Example
 from trivium.openapi.schema_object import (
@@ -88,14 +90,15 @@ __all__ = [
     "XML",
 ]
 
-try:
-    import email_validator as _email_validator
-    from pydantic import EmailStr
-except ImportError:  # pragma: no cover  # the tests' environment has the package
+
+def _checked(address: str) -> str:
     # Without the optional package an address is documented as it is written.
-    EmailStr = Annotated[str, BeforeValidator(str)]  # type: ignore[misc]  # same use: a field type
-else:
-    del _email_validator
+    return validate_email(address)[1] if find_spec("email_validator") else address
+
+
+Email = Annotated[
+    str, AfterValidator(_checked), WithJsonSchema({"type": "string", "format": "email"})
+]
 
 
 class Contact(BaseModelWithConfig):
@@ -103,7 +106,7 @@ class Contact(BaseModelWithConfig):
 
     name: str | None = None
     url: AnyUrl | None = None
-    email: EmailStr | None = None
+    email: Email | None = None
 
 
 class License(BaseModelWithConfig):

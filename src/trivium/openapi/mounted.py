@@ -97,7 +97,8 @@ class _Joining:
         self._rename_components()
         self._add_components()
         for path, item in self._own.get("paths", {}).items():
-            self._add_path(self._mounted.prefix + path, self._renames.rewritten(item))
+            if path.startswith("/"):
+                self._add_path(self._mounted.prefix + path, self._renames.rewritten(item))
         for name, item in self._own.get("webhooks", {}).items():
             hooks = self._parent.setdefault("webhooks", {})
             hooks.setdefault(name, self._renames.rewritten(item))
@@ -205,10 +206,11 @@ def _operation_ids(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _operation_ids_of_item(item: Any) -> Iterator[str]:
-    for key, operation in item.items():
-        if key in _METHODS:
-            if "operationId" in operation:
-                yield operation["operationId"]
-            for callback in operation.get("callbacks", {}).values():
-                for inner in callback.values():
-                    yield from _operation_ids_of_item(inner)
+    # Between the paths, and between the methods, an extension may hold anything.
+    operations = item.items() if isinstance(item, dict) else ()
+    for operation in (operation for method, operation in operations if method in _METHODS):
+        if "operationId" in operation:
+            yield operation["operationId"]
+        for callback in operation.get("callbacks", {}).values():
+            for inner in callback.values():
+                yield from _operation_ids_of_item(inner)

@@ -70,12 +70,18 @@ class Operations:
         if method in METHODS_WITH_BODY and route.body_field is not None:
             operation["requestBody"] = _request_body(route.body_field, self._field_schemas)
         if route.callbacks:
-            operation["callbacks"] = {
-                callback.name: {callback.path: self.path_item(callback)}
-                for callback in described_routes(route.callbacks)
-            }
+            operation["callbacks"] = self._callbacks(route.callbacks)
         operation["responses"] = self._responses(route, requirements)
         return merged(operation, route.openapi_extra) if route.openapi_extra else operation
+
+    def _callbacks(self, callbacks: Iterable[Any]) -> dict[str, Any]:
+        # What the client serves brings no components along, as in FastAPI: the models are there
+        # already, and the security schemes would be offered as the server's own.
+        called = Operations(self._field_schemas, self._operation_ids, self._refusal)
+        return {
+            callback.name: {callback.path: called.path_item(callback)}
+            for callback in described_routes(callbacks)
+        }
 
     def _responses(self, route: DescribedRoute, requirements: Requirements) -> dict[str, Any]:
         responses = Responses(route, self._field_schemas).describe()

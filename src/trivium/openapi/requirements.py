@@ -16,6 +16,10 @@ from trivium.responding.encoders import jsonable_encoder
 __all__ = ["Requirements", "describe_examples"]
 
 
+# The order in which the documentation lists them.
+_PLACES = (ParamTypes.path, ParamTypes.query, ParamTypes.header, ParamTypes.cookie)
+
+
 @dataclass
 class Requirements:
     """The requirements of a handler and of all dependencies under it.
@@ -80,10 +84,6 @@ class Requirements:
         )
         scopes = self.scopes.setdefault(scheme.scheme_name, [])
         scopes += [scope for scope in dependant.oauth_scopes if scope not in scopes]
-
-
-# The order in which the documentation lists them.
-_PLACES = (ParamTypes.path, ParamTypes.query, ParamTypes.header, ParamTypes.cookie)
 
 
 def _each_once(root: Dependant) -> Iterator[Dependant]:

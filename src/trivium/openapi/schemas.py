@@ -66,8 +66,9 @@ class Schemas:
         return schema
 
     def _mode(self, field: Field) -> SchemaMode:
-        if self._separate or field.mode == "validation" or _has_computed_fields(field):
-            return field.mode
+        is_output = field.mode == "serialization"
+        if is_output and (self._separate or _has_computed_fields(field)):
+            return "serialization"
         return "validation"
 
 

@@ -62,7 +62,8 @@ class HTTPBase(SecurityBase):
 class HTTPBearer(HTTPBase):
     """``Authorization: Bearer <token>``; ``bearerFormat`` only tells people what the token is."""
 
-    scheme: Literal["bearer"] = "bearer"
+    # The scheme is fixed here, and nothing assigns it afterwards.
+    scheme: Literal["bearer"] = "bearer"  # pyright: ignore[reportIncompatibleVariableOverride]  # as said
     bearerFormat: str | None = None
 
 
