@@ -210,7 +210,13 @@ class TestProgram:
 
         printed = run_python("-m", "trivium.fastapi", "main.py", "-x", "y")
 
-        assert printed.split() == ["trivium.fastapi", "trivium.binding.declare", "main.py", "-x", "y"]
+        assert printed.split() == [
+            "trivium.fastapi",
+            "trivium.binding.declare",
+            "main.py",
+            "-x",
+            "y",
+        ]
 
     def test_a_module_runs_unchanged_with_its_arguments(self, run_python, write):
         write("tool.py", "import sys, fastapi\nprint(fastapi.__name__, *sys.argv[1:])\n")

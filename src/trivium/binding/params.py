@@ -81,8 +81,8 @@ class Example(TypedDict, total=False):
     value: Any | None
     externalValue: AnyUrl | None
 
-    # Pydantic reads it from the class; it is not a key.
-    __pydantic_config__ = {"extra": "allow"}  # noqa: RUF012  # pyright: ignore[reportGeneralTypeIssues]
+    # Pydantic reads it from the class; it is not a key, as the checkers think.
+    __pydantic_config__ = {"extra": "allow"}  # noqa: RUF012  # pyright: ignore[reportGeneralTypeIssues]  # as above
 
 
 class ParamOptions(TypedDict, total=False):

@@ -1,0 +1,5 @@
+"""``fastapi.dependencies.models``"""
+
+from trivium.binding.dependant import Dependant
+
+__all__ = ["Dependant"]
