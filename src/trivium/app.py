@@ -1,0 +1,467 @@
+"""The application: it composes the routes, the middleware, the lifespan and the documentation."""
+
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any, Protocol, TypeVar
+
+from starlette.applications import Starlette
+from starlette.datastructures import State
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+from typing_extensions import Unpack, deprecated
+
+from trivium.binding.container import Container, Resolver
+from trivium.binding.params import Depends
+from trivium.errors import DeclarationError, TriviumDeprecationWarning, stack_level_of_caller
+from trivium.exchange import Exchange
+from trivium.openapi import (
+    Refusal,
+    cdn_docs_routes,
+    docs_routes,
+    document_route,
+    get_openapi,
+    with_mounted,
+)
+from trivium.openapi.refusal import UNPROCESSABLE
+from trivium.routing.failures import DEFAULT_HANDLERS, failures_answered
+from trivium.routing.flat import FlatRoute, flattened
+from trivium.routing.lifespan import mounted_lifespans, serve_lifespan
+from trivium.routing.options import MountedOptions, RouteOptions, VerbOptions
+from trivium.routing.router import AddOptions, APIRouter, FrontendOptions, IncludeOptions
+from trivium.routing.verbs import Decorator, Verb
+from trivium.stages.body_limit import AppBodyLimit
+from trivium.stages.function_middleware import FunctionMiddleware
+from trivium.stages.server_error import SendMark, ServerErrors
+
+__all__ = ["App", "AppOptions", "Battery", "FastAPI"]
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+View = TypeVar("View", bound=type[Any])
+
+
+class Battery(Protocol):
+    """Something that ``App.install`` puts into an application: a database, auth, an admin."""
+
+    def install(self, app: "App", /) -> None:
+        """Adds what it brings: routes, middleware, a lifespan, checks."""
+
+
+class AppOptions(MountedOptions, total=False):
+    """The options of ``App``."""
+
+    debug: bool
+    """Shows tracebacks to the client. Never in production."""
+    title: str
+    summary: str | None
+    description: str
+    version: str
+    openapi_url: str | None
+    """Where the document is served; None turns it off, and the pages with it."""
+    openapi_tags: list[dict[str, Any]] | None
+    openapi_external_docs: dict[str, Any] | None
+    servers: list[dict[str, str | Any]] | None
+    terms_of_service: str | None
+    contact: dict[str, str | Any] | None
+    license_info: dict[str, str | Any] | None
+    webhooks: APIRouter | None
+    separate_input_output_schemas: bool
+    docs_url: str | None
+    redoc_url: str | None
+    swagger_ui_oauth2_redirect_url: str | None
+    swagger_ui_init_oauth: dict[str, Any] | None
+    swagger_ui_parameters: dict[str, Any] | None
+    root_path: str
+    root_path_in_servers: bool
+    routes: list[BaseRoute] | None
+    redirect_slashes: bool
+    default_response_class: type[Response]
+    middleware: Sequence[Middleware] | None
+    exception_handlers: Mapping[Any, Callable[..., Any]] | None
+    on_startup: Sequence[Callable[[], Any]] | None
+    on_shutdown: Sequence[Callable[[], Any]] | None
+    lifespan: Any
+    strict_content_type: bool
+    refusal: Refusal
+    """How the document describes the answer to a request that does not validate."""
+    telemetry: Mapping[str, Any] | None
+
+
+_ROUTER_OPTIONS = (
+    "routes",
+    "redirect_slashes",
+    "on_startup",
+    "on_shutdown",
+    "lifespan",
+    "default_response_class",
+    "dependencies",
+    "callbacks",
+    "deprecated",
+    "include_in_schema",
+    "responses",
+    "generate_unique_id_function",
+    "strict_content_type",
+    "max_body_size",
+    "form_limits",
+    "tags",
+)
+
+
+class App(Starlette):
+    """An application.
+
+    It is an ASGI application, and everything that can be declared on a router can be declared on
+    it. Any number of them may live in one process; they share nothing.
+    """
+
+    get = Verb("GET")
+    put = Verb("PUT")
+    post = Verb("POST")
+    delete = Verb("DELETE")
+    options = Verb("OPTIONS")
+    head = Verb("HEAD")
+    patch = Verb("PATCH")
+    trace = Verb("TRACE")
+
+    default_title = "Trivium"
+    runs_mounted_lifespans = True
+    """Whether the lifespans of mounted applications are run with this one's."""
+    documents_mounted = True
+    """Whether the document shows the paths of mounted applications."""
+
+    def __init__(self, **options: Unpack[AppOptions]) -> None:
+        given: dict[str, Any] = dict(options)
+        self.debug: bool = given.get("debug", False)
+        self.title: str = given.get("title", self.default_title)
+        self.summary: str | None = given.get("summary")
+        self.description: str = given.get("description", "")
+        self.version: str = given.get("version", "0.1.0")
+        self.terms_of_service: str | None = given.get("terms_of_service")
+        self.contact: dict[str, Any] | None = given.get("contact")
+        self.license_info: dict[str, Any] | None = given.get("license_info")
+        self.openapi_url: str | None = given.get("openapi_url", "/openapi.json")
+        self.openapi_tags: list[dict[str, Any]] | None = given.get("openapi_tags")
+        self.openapi_external_docs: dict[str, Any] | None = given.get("openapi_external_docs")
+        self.openapi_version = "3.1.0"
+        self.openapi_schema: dict[str, Any] | None = None
+        self.servers: list[dict[str, Any]] = given.get("servers") or []
+        self.webhooks: APIRouter = given.get("webhooks") or APIRouter()
+        self.separate_input_output_schemas: bool = given.get("separate_input_output_schemas", True)
+        self.docs_url: str | None = given.get("docs_url", "/docs")
+        self.redoc_url: str | None = given.get("redoc_url", "/redoc")
+        self.swagger_ui_oauth2_redirect_url: str | None = given.get(
+            "swagger_ui_oauth2_redirect_url", "/docs/oauth2-redirect"
+        )
+        self.swagger_ui_init_oauth: dict[str, Any] | None = given.get("swagger_ui_init_oauth")
+        self.swagger_ui_parameters: dict[str, Any] | None = given.get("swagger_ui_parameters")
+        self.root_path: str = given.get("root_path") or ""
+        self.root_path_in_servers: bool = given.get("root_path_in_servers", True)
+        self.max_body_size: int | None = given.get("max_body_size")
+        self.refusal: Refusal = given.get("refusal", UNPROCESSABLE)
+        self.telemetry = given.get("telemetry")
+        self._refuse_nameless()
+        if self.root_path:
+            warnings.warn(
+                "The `root_path` parameter is deprecated: set the root path of the server instead.",
+                category=TriviumDeprecationWarning,
+                stacklevel=stack_level_of_caller(),
+            )
+        self.state = State()
+        self.dependency_overrides: dict[Callable[..., Any], Callable[..., Any]] = {}
+        self.container = Container(lambda: self.dependency_overrides)
+        self.router: APIRouter = APIRouter(  # type: ignore[assignment]  # Starlette has its own
+            **{name: given[name] for name in _ROUTER_OPTIONS if name in given},
+            dependency_overrides_provider=self,
+        )
+        self.exception_handlers: dict[Any, Callable[..., Any]] = {
+            **DEFAULT_HANDLERS,
+            **(given.get("exception_handlers") or {}),
+        }
+        self.user_middleware: list[Middleware] = list(given.get("middleware") or ())
+        self.middleware_stack: ASGIApp | None = None
+        self.batteries: list[Battery] = []
+        self._lifespans: list[Callable[[App], AbstractAsyncContextManager[Any]]] = []
+        self._openapi_version_of_routes: int | None = None
+        self.setup()
+
+    def setup(self) -> None:
+        """Adds the routes of the document and its pages; called once, by the constructor."""
+        self.router.routes.extend([*document_route(self), *self._docs_routes()])
+
+    def _docs_routes(self) -> list[Route]:
+        return docs_routes(self)
+
+    def _refuse_nameless(self) -> None:
+        for option, example in (("title", "My API"), ("version", "2.1.0")):
+            if self.openapi_url and not getattr(self, option):
+                raise DeclarationError(
+                    f"A {option} must be provided for OpenAPI, e.g.: '{example}'",
+                    written=f"{option}={getattr(self, option)!r}",
+                    instead=f"{option}={example!r}",
+                )
+
+    # Composition
+
+    def install(self, battery: Battery) -> None:
+        """Puts a battery into the application, once. Raises DeclarationError the second time."""
+        if any(type(battery) is type(installed) for installed in self.batteries):
+            raise DeclarationError(
+                f"{type(battery).__name__} is installed in this application already",
+                written=f"app.install({type(battery).__name__}(...))",
+                instead="one call for each application",
+            )
+        battery.install(self)
+        self.batteries.append(battery)
+
+    def add_lifespan(self, lifespan: "Callable[[App], AbstractAsyncContextManager[Any]]") -> None:
+        """Has a context entered at start-up, around the application's own lifespan."""
+        self._lifespans.append(lifespan)
+
+    def include_router(self, router: APIRouter, **options: Unpack[IncludeOptions]) -> None:
+        """Serves the routes of a router, now and as they will be added."""
+        self.router.include_router(router, **options)
+
+    def add_api_route(
+        self, path: str, endpoint: Callable[..., Any], **options: Unpack[AddOptions]
+    ) -> None:
+        """Declares ``endpoint`` as the handler of ``path``."""
+        self.router.add_api_route(path, endpoint, **options)
+
+    def api_route(self, path: str, **options: Unpack[RouteOptions]) -> Decorator:
+        """Declares the handler of several methods: ``methods=["GET", "POST"]``."""
+        return self.router.api_route(path, **options)
+
+    def view(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[View], View]:
+        """Declares the methods of a class as handlers. See ``trivium.routing.views``."""
+        return self.router.view(path, **options)
+
+    def add_api_websocket_route(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        name: str | None = None,
+        *,
+        dependencies: Sequence[Depends] | None = None,
+    ) -> None:
+        """Declares ``endpoint`` as the handler of the WebSocket at ``path``."""
+        self.router.add_api_websocket_route(path, endpoint, name, dependencies=dependencies)
+
+    def websocket(
+        self,
+        path: str,
+        name: str | None = None,
+        *,
+        dependencies: Sequence[Depends] | None = None,
+    ) -> Decorator:
+        """Declares the handler of a WebSocket."""
+        return self.router.websocket(path, name, dependencies=dependencies)
+
+    def frontend(self, path: str, **options: Unpack[FrontendOptions]) -> None:
+        """Serves the files of a built frontend where no route answers. See ``Frontend``."""
+        self.router.frontend(path, **options)
+
+    def route(
+        self,
+        path: str,
+        methods: list[str] | None = None,
+        name: str | None = None,
+        include_in_schema: bool = True,
+    ) -> Decorator:
+        """Declares a handler of Starlette's kind: it takes a Request and returns a Response."""
+        return self.router.route(path, methods, name, include_in_schema)
+
+    def add_websocket_route(
+        self, path: str, route: Callable[..., Any], name: str | None = None
+    ) -> None:
+        """Declares a WebSocket handler of Starlette's kind: it takes the WebSocket alone."""
+        self.router.add_websocket_route(path, route, name)
+
+    def websocket_route(self, path: str, name: str | None = None) -> Decorator:
+        """``add_websocket_route`` as a decorator."""
+        return self.router.websocket_route(path, name)
+
+    def add_event_handler(self, event_type: str, func: Callable[[], Any]) -> None:
+        """Calls ``func`` at "startup" or "shutdown", if the application has no lifespan."""
+        self.router.add_event_handler(event_type, func)
+
+    @deprecated("on_event is deprecated, use a lifespan function instead.")
+    def on_event(self, event_type: str) -> Decorator:
+        """``add_event_handler`` as a decorator."""
+
+        def declare(handler: Handler) -> Handler:
+            self.router.add_event_handler(event_type, handler)
+            return handler
+
+        return declare
+
+    def middleware(self, middleware_type: str) -> Decorator:
+        """Declares a function as middleware: ``@app.middleware("http")``.
+
+        The function takes the request and ``call_next`` and returns a response.
+        """
+        if middleware_type != "http":
+            raise DeclarationError(
+                'Currently only middleware("http") is supported',
+                written=f"@app.middleware({middleware_type!r})",
+                instead='@app.middleware("http"), or add_middleware() with an ASGI middleware',
+            )
+
+        def declare(function: Handler) -> Handler:
+            self.add_middleware(FunctionMiddleware, dispatch=function)
+            return function
+
+        return declare
+
+    def exception_handler(self, exc_class_or_status_code: int | type[Exception]) -> Decorator:
+        """Declares what answers an exception, or a status code that an HTTPException carries."""
+
+        def declare(handler: Handler) -> Handler:
+            self.add_exception_handler(exc_class_or_status_code, handler)
+            return handler
+
+        return declare
+
+    # What is served
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """The routes as they were declared; an included router is one entry."""
+        return self.router.routes
+
+    def routes_flat(self) -> Iterator[FlatRoute]:
+        """Every route with its full path; the stable way to see what is served."""
+        return self.router.routes_flat()
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document; made anew when the routes have changed."""
+        version = self.router.version
+        if not self.openapi_schema or self._openapi_version_of_routes != version:
+            self.openapi_schema = self._document()
+            self._openapi_version_of_routes = version
+        return self.openapi_schema
+
+    def _document(self) -> dict[str, Any]:
+        routes = self.router.dispatcher.routes
+        document = get_openapi(
+            title=self.title,
+            version=self.version,
+            openapi_version=self.openapi_version,
+            summary=self.summary,
+            description=self.description,
+            terms_of_service=self.terms_of_service,
+            contact=self.contact,
+            license_info=self.license_info,
+            routes=routes,
+            webhooks=self.webhooks.routes,
+            tags=self.openapi_tags,
+            servers=self.servers,
+            separate_input_output_schemas=self.separate_input_output_schemas,
+            external_docs=self.openapi_external_docs,
+        )
+        return with_mounted(document, routes) if self.documents_mounted else document
+
+    # Serving
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The way of a request from the outermost middleware to the routes."""
+        layers: list[Middleware] = []
+        if self.max_body_size is not None:
+            layers.append(Middleware(AppBodyLimit, size=self.max_body_size))
+        layers += self.user_middleware
+        # a reply to an error cannot leave through Starlette's function middleware, which is over
+        index = next((i for i, layer in enumerate(layers) if _is_base_http(layer)), len(layers))
+        layers.insert(index, Middleware(SendMark))
+        app: ASGIApp = self._serve
+        for cls, args, kwargs in reversed(layers):
+            app = cls(app, *args, **kwargs)
+        return ServerErrors(app, self._last_handler, lambda: self.debug)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self
+        if self.root_path:
+            scope["root_path"] = self.root_path
+        if scope["type"] == "lifespan":
+            await serve_lifespan(self, self.full_lifespan, scope, receive, send)
+            return
+        if self.middleware_stack is None:
+            self.middleware_stack = self.build_middleware_stack()
+        await self.middleware_stack(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The innermost ASGI application: the routes, and the replies to errors."""
+        scope["router"] = self.router
+        ex = Exchange(
+            scope,
+            receive,
+            send,
+            app=self,
+            container=self.container,
+            overrides=self._overrides(scope),
+            handlers=self.exception_handlers,
+        )
+        await failures_answered(self.router.serve, ex, ex.handlers)
+
+    def _overrides(self, scope: Scope) -> Mapping[Any, Any] | None:
+        """The replaced dependencies: the client's, else those around a mount, else our own."""
+        inherited: Mapping[Any, Any] | None = scope.get("trivium.overrides")
+        own = self.dependency_overrides
+        if not inherited:
+            return own or None
+        return {**own, **inherited} if own else inherited
+
+    def _last_handler(self) -> Callable[..., Any] | None:
+        handlers = self.exception_handlers
+        return handlers.get(500) or handlers.get(Exception)
+
+    # Lifespan
+
+    @asynccontextmanager
+    async def full_lifespan(self, app: Any) -> AsyncIterator[Mapping[str, Any] | None]:
+        """Everything that lives as long as the application, in order: the container of
+        application-scoped dependencies, the batteries, the mounted applications, its own lifespan.
+        """
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.container)
+            for lifespan in self._lifespans:
+                await stack.enter_async_context(lifespan(self))
+            state: dict[str, Any] = {}
+            if self.runs_mounted_lifespans:
+                mounted = mounted_lifespans(flattened(self.router.routes))
+                state.update(await stack.enter_async_context(mounted))
+            own = await stack.enter_async_context(self.router.lifespan_context(app))
+            if own is None and not state:
+                yield None
+            else:
+                yield {**state, **(own or {})}
+
+    def resolver(self) -> AbstractAsyncContextManager[Resolver]:
+        """Dependencies outside of requests::
+
+            async with app.resolver() as resolver:
+                session = await resolver.get(get_session)
+
+        Generators are left at the end of the block; overrides count as in requests.
+        """
+        return self.container.resolver()
+
+
+class FastAPI(App):
+    """The application with FastAPI's defaults.
+
+    Its pages load their scripts from a CDN, and mounted applications keep their lifespan and their
+    document to themselves.
+    """
+
+    default_title = "FastAPI"
+    runs_mounted_lifespans = False
+    documents_mounted = False
+
+    def _docs_routes(self) -> list[Route]:
+        return cdn_docs_routes(self)
+
+
+def _is_base_http(layer: Middleware) -> bool:
+    return isinstance(layer.cls, type) and issubclass(layer.cls, BaseHTTPMiddleware)

@@ -1,0 +1,171 @@
+"""The compiled plan of one handler: everything that its declaration tells, worked out once.
+
+A request runs the plan: read the body, run the dependency steps, make the handler's arguments,
+call it. The plan is immutable; what belongs to a request lives in its Exchange and Run.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias
+
+import anyio.to_thread
+from starlette.datastructures import FormData
+
+from trivium.binding.body import read_body
+from trivium.binding.callables import CallKind, name_of
+from trivium.binding.dependant import Dependant
+from trivium.binding.fields import Undefined
+from trivium.binding.limits import FormLimits
+from trivium.binding.steps import (
+    Overrides,
+    Run,
+    compile_steps,
+    grouped,
+    run_groups,
+    thread_group,
+    visitor,
+)
+from trivium.binding.values import Errors
+from trivium.errors import (
+    EndpointContext,
+    RequestValidationError,
+    ValidationException,
+    WebSocketRequestValidationError,
+)
+from trivium.exchange import Exchange
+
+__all__ = ["BodyKind", "Plan", "endpoint_context"]
+
+BodyKind: TypeAlias = Literal["json", "form"]
+Finish: TypeAlias = Callable[[Any, Exchange], Any]
+
+
+class Plan:
+    """How to call one handler.
+
+    ``call`` returns what the handler returned, given through ``finish``: a ``def`` handler is
+    finished in its worker thread, where a blocking attribute of its result may still be read.
+    """
+
+    __slots__ = (
+        "_context",
+        "_visit",
+        "body",
+        "dependant",
+        "form_limits",
+        "groups",
+        "handler",
+        "in_thread",
+        "is_threaded",
+        "steps",
+        "strict_content_type",
+    )
+
+    def __init__(
+        self,
+        dependant: Dependant,
+        *,
+        body: BodyKind | None = None,
+        embed_body_fields: bool = False,
+        strict_content_type: bool = True,
+        form_limits: FormLimits | None = None,
+        overrides: Overrides | None = None,
+    ) -> None:
+        self.dependant = dependant
+        self.body = body
+        self.strict_content_type = strict_content_type
+        self.form_limits: FormLimits = form_limits or FormLimits()
+        self.steps, self.handler = compile_steps(
+            dependant, embed=embed_body_fields, is_form=body == "form", overrides=overrides
+        )
+        self.groups, self.in_thread = grouped(self.steps)
+        self.is_threaded = self.handler.kind is CallKind.SYNC
+        if self.in_thread and not self.is_threaded:
+            self.groups.append(thread_group(self.in_thread))
+            self.in_thread = []
+        self._visit = visitor(self.in_thread) if self.in_thread else None
+        self._context: EndpointContext | None = None
+
+    async def call(self, ex: Exchange, finish: Finish) -> Any:
+        """Runs the plan for one request.
+
+        Raises RequestValidationError, or WebSocketRequestValidationError, with all errors of the
+        handler and its dependencies in the order of declaration.
+        """
+        body: Any = Undefined
+        if self.body is not None and not ex.is_websocket:
+            body = await read_body(
+                ex,
+                is_form=self.body == "form",
+                strict_content_type=self.strict_content_type,
+                form_limits=self.form_limits,
+                context=lambda: self.context(ex),
+            )
+        run = Run(len(self.steps), body)
+        if self.body == "form":
+            await self._take_forms(run)
+        if self.groups:
+            await run_groups(self.groups, ex, run)
+        if self.is_threaded:
+            return await anyio.to_thread.run_sync(self._call_in_thread, ex, run, finish)
+        arguments = self.handler.arguments(ex, run)
+        if arguments is None:
+            raise self._invalid(ex, run)
+        if self.handler.kind is CallKind.ASYNC:
+            return finish(await self.handler.call(**arguments), ex)
+        return finish(self.handler.call(**arguments), ex)
+
+    def context(self, ex: Exchange) -> EndpointContext:
+        """Which handler this is, for the message of a validation error."""
+        if self._context is None:
+            self._context = endpoint_context(self.handler.call)
+        context = self._context.copy()
+        if path := self.dependant.path:
+            mounted_at = ex.scope.get("root_path", "").rstrip("/")
+            verb = "WS" if ex.is_websocket else ex.method
+            context["path"] = f"{verb} {mounted_at}{path}"
+        return context
+
+    def calls_any(self, dependencies: Overrides) -> bool:
+        """Whether any of the dependencies is called here."""
+        return any(below.call in dependencies for below in self.dependant.walk())
+
+    def _call_in_thread(self, ex: Exchange, run: Run, finish: Finish) -> Any:
+        if self._visit is not None:
+            self._visit(ex, run)
+        arguments = self.handler.arguments(ex, run)
+        if arguments is None:
+            raise self._invalid(ex, run)
+        return finish(self.handler.call(**arguments), ex)
+
+    async def _take_forms(self, run: Run) -> None:
+        """Takes the parts of a form out before the steps run, for files are read asynchronously."""
+        if not isinstance(run.body, FormData):
+            return
+        run.form_results = {}
+        for step in (*self.steps, self.handler):
+            if step.form is not None:
+                taken: dict[str, Any] = {}
+                errors: Errors | None = await step.form(run.body, taken)
+                run.form_results[step.index] = (taken, errors)
+
+    def _invalid(self, ex: Exchange, run: Run) -> ValidationException:
+        context = self.context(ex)
+        if ex.is_websocket:
+            return WebSocketRequestValidationError(run.errors, endpoint_ctx=context)
+        body = None if run.body is Undefined else run.body
+        return RequestValidationError(run.errors, body=body, endpoint_ctx=context)
+
+
+def endpoint_context(call: Callable[..., Any]) -> EndpointContext:
+    """Name, file and line of a handler, as far as they can be found."""
+    context = EndpointContext()
+    try:
+        if (file := inspect.getsourcefile(call)) is not None:
+            context["file"] = file
+        context["line"] = inspect.getsourcelines(call)[1]
+    except (OSError, TypeError):
+        # no source: a handler typed at a prompt, a builtin, an instance
+        return context
+    context["function"] = name_of(call)
+    return context

@@ -1,0 +1,340 @@
+"""One request and its reply, free of any server protocol.
+
+The rooms above work on an ``Exchange``: they read the method, path, query, headers and body, and
+give back a ``Reply`` or a Starlette response. What Starlette offers on top (Request, Response,
+WebSocket) is made only where a handler asks for it.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, NamedTuple, TypeAlias
+from urllib.parse import parse_qsl
+
+from starlette.background import BackgroundTask
+from starlette.background import BackgroundTasks as StarletteBackgroundTasks
+from starlette.datastructures import FormData
+from starlette.requests import HTTPConnection, Request, cookie_parser
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from trivium.errors import TriviumError
+
+__all__ = ["BackgroundTasks", "Exchange", "RawHeaders", "Reply", "run_background"]
+
+RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
+
+
+class Reply(NamedTuple):
+    """A complete reply: sent in one write."""
+
+    status: int
+    headers: RawHeaders
+    body: bytes
+    background: BackgroundTask | None = None
+
+
+class BackgroundTasks(StarletteBackgroundTasks):
+    """Tasks that run after the reply was sent, in the order in which they were added.
+
+    Every task runs, also when one before it failed. The error of a single failed task is raised
+    as it is, several as an ``ExceptionGroup``, once all have run.
+    """
+
+    def take_up(self, other: BackgroundTask) -> None:
+        """Adds what another response brought along."""
+        if other is self:
+            return
+        if isinstance(other, StarletteBackgroundTasks):
+            self.tasks.extend(other.tasks)
+        else:
+            self.tasks.append(other)
+
+    async def __call__(self) -> None:
+        failures: list[Exception] = []
+        while self.tasks:
+            task = self.tasks.pop(0)
+            try:
+                await task()
+            except Exception as failure:
+                failures.append(failure)
+        if len(failures) == 1:
+            raise failures[0]
+        if failures:
+            raise ExceptionGroup("background tasks failed", failures)
+
+
+class Exchange:
+    """A request on its way through the application, and the reply on its way back.
+
+    ``scope``, ``receive`` and ``send`` are the ASGI view, for responses, mounts and middleware
+    that speak ASGI; ``send`` notes whether a reply has begun.
+    """
+
+    __slots__ = (
+        "_background",
+        "_connection",
+        "_cookies",
+        "_function_stack",
+        "_headers",
+        "_query",
+        "_query_pairs",
+        "_request_stack",
+        "_response",
+        "_send",
+        "app",
+        "container",
+        "form",
+        "handlers",
+        "method",
+        "overrides",
+        "path_params",
+        "receive",
+        "reply_started",
+        "scope",
+    )
+
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        app: Any = None,
+        container: Any = None,
+        overrides: Mapping[Callable[..., Any], Callable[..., Any]] | None = None,
+        handlers: Mapping[Any, Callable[..., Any]] | None = None,
+    ) -> None:
+        self.scope = scope
+        self.receive = receive
+        self._send = send
+        self.app = app
+        self.container = container
+        self.form: FormData | None = None
+        self.handlers: Mapping[Any, Callable[..., Any]] = handlers or {}
+        self.overrides = overrides
+        self.method: str = scope.get("method", "")
+        self.path_params: dict[str, Any] = scope.get("path_params") or {}
+        self.reply_started = False
+        self._query: dict[str, str] | None = None
+        self._query_pairs: list[tuple[str, str]] | None = None
+        self._headers: dict[bytes, bytes] | None = None
+        self._cookies: dict[str, str] | None = None
+        self._connection: Request | WebSocket | None = None
+        self._response: Response | None = None
+        self._background: BackgroundTasks | None = None
+        self._request_stack: AsyncExitStack | None = None
+        self._function_stack: AsyncExitStack | None = None
+
+    def moved(self, receive: Receive, send: Send) -> "Exchange":
+        """The same request behind middleware, which has a receive and send of its own."""
+        inner = Exchange(
+            self.scope,
+            receive,
+            send,
+            app=self.app,
+            container=self.container,
+            overrides=self.overrides,
+            handlers=self.handlers,
+        )
+        inner.path_params = self.path_params
+        return inner
+
+    # What the request says
+
+    @property
+    def is_websocket(self) -> bool:
+        return bool(self.scope["type"] == "websocket")
+
+    @property
+    def query_pairs(self) -> list[tuple[str, str]]:
+        """The query string in order, repeated names included, values without ``=`` empty."""
+        if self._query_pairs is None:
+            self._query_pairs = _parse_query(self.scope.get("query_string", b""))
+        return self._query_pairs
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query string by name; the last of repeated values counts."""
+        if self._query is None:
+            self._query = dict(self.query_pairs)
+        return self._query
+
+    def header(self, name: bytes) -> str | None:
+        """The first header of a lower-case name."""
+        if self._headers is None:
+            self._headers = dict(reversed(self.scope["headers"]))
+        value = self._headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    def header_list(self, name: bytes) -> list[str]:
+        """All headers of a lower-case name, in order."""
+        return [value.decode("latin-1") for key, value in self.scope["headers"] if key == name]
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        if self._cookies is None:
+            self._cookies = {}
+            for header in self.header_list(b"cookie"):
+                self._cookies.update(cookie_parser(header))
+        return self._cookies
+
+    async def body(self) -> bytes:
+        """The whole body; read once, then kept."""
+        return await self.request.body()
+
+    # What a handler can ask for
+
+    @property
+    def connection(self) -> HTTPConnection:
+        """Starlette's Request or WebSocket, whichever this exchange is."""
+        if self._connection is None:
+            self._connection = (
+                WebSocket(self.scope, self.receive, self.send)
+                if self.is_websocket
+                else Request(self.scope, self.receive, self.send)
+            )
+        return self._connection
+
+    @property
+    def request(self) -> Request:
+        connection = self.connection
+        if not isinstance(connection, Request):
+            raise TriviumError("A WebSocket has no Request: annotate the parameter with WebSocket")
+        return connection
+
+    @property
+    def websocket(self) -> WebSocket:
+        connection = self.connection
+        if not isinstance(connection, WebSocket):
+            raise TriviumError("An HTTP request has no WebSocket: annotate it with Request")
+        return connection
+
+    @property
+    def parses_plain_json(self) -> bool:
+        """Whether the body's JSON may be parsed here: no custom request class has a say in it."""
+        return self._connection is None or type(self._connection) is Request
+
+    def adopt(self, connection: HTTPConnection) -> None:
+        """Use a connection that a custom route class made in place of the plain one."""
+        if connection is not self._connection:
+            self._connection = connection  # type: ignore[assignment]  # a Request or a WebSocket
+            self.scope = connection.scope
+            self._headers = self._query = self._query_pairs = self._cookies = None
+
+    @property
+    def response(self) -> Response:
+        """The response that a handler or dependency sets headers, cookies or the status on."""
+        if self._response is None:
+            self._response = Response()
+            del self._response.headers["content-length"]
+            self._response.status_code = None  # type: ignore[assignment]  # "nobody chose one"
+        return self._response
+
+    @property
+    def chosen(self) -> Response | None:
+        """The injected response, if anything asked for it."""
+        return self._response
+
+    @property
+    def background_tasks(self) -> BackgroundTasks:
+        """Runs after the reply; tasks added later still, in a dependency's exit, run as well."""
+        if self._background is None:
+            self._background = BackgroundTasks()
+        return self._background
+
+    @property
+    def background(self) -> BackgroundTasks | None:
+        """The tasks, if anything asked for them."""
+        return self._background
+
+    # How long things live
+
+    @property
+    def request_stack(self) -> AsyncExitStack:
+        """What is closed after the reply was sent and the background tasks have run."""
+        if self._request_stack is None:
+            self._request_stack = AsyncExitStack()
+        return self._request_stack
+
+    @property
+    def function_stack(self) -> AsyncExitStack:
+        """What is closed after the handler returned, before the reply is sent."""
+        if self._function_stack is None:
+            self._function_stack = AsyncExitStack()
+        return self._function_stack
+
+    def files_to_close(self, form: FormData) -> None:
+        """Has the uploaded files closed when all is done."""
+        self.form = form
+
+    async def close_function(self, error: BaseException | None = None) -> bool:
+        """Closes the function scope; True if an exit swallowed ``error``."""
+        stack, self._function_stack = self._function_stack, None
+        return await _close(stack, error)
+
+    async def close_request(self, error: BaseException | None = None) -> bool:
+        """Closes the request scope; True if an exit swallowed ``error``."""
+        stack, self._request_stack = self._request_stack, None
+        try:
+            return await _close(stack, error)
+        finally:
+            if self.form is not None:
+                form, self.form = self.form, None
+                await form.close()
+
+    @property
+    def has_function_scope(self) -> bool:
+        """Whether anything waits to be closed when the handler has returned."""
+        return self._function_stack is not None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything waits to be closed at the end of the request."""
+        return (
+            self._request_stack is not None
+            or self._function_stack is not None
+            or self.form is not None
+        )
+
+    # The reply
+
+    async def send(self, message: Message) -> None:
+        """ASGI's send."""
+        if message["type"] == "http.response.start":
+            self.reply_started = True
+        await self._send(message)
+
+    async def reply(self, reply: Reply) -> None:
+        """Sends a complete reply. Its background tasks are the caller's to run."""
+        self.reply_started = True
+        await self._send(
+            {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
+        )
+        await self._send({"type": "http.response.body", "body": reply.body})
+
+
+async def run_background(task: BackgroundTask | None) -> None:
+    """Runs what was left for after the reply."""
+    if task is not None:
+        await task()
+
+
+async def _close(stack: AsyncExitStack | None, error: BaseException | None) -> bool:
+    if stack is None:
+        return False
+    traceback: TracebackType | None = None if error is None else error.__traceback__
+    return bool(await stack.__aexit__(type(error) if error else None, error, traceback))
+
+
+def _parse_query(raw: bytes) -> list[tuple[str, str]]:
+    text = raw.decode("latin-1")
+    if "%" in text or "+" in text:
+        return parse_qsl(text, keep_blank_values=True)
+    pairs = []
+    for part in text.split("&"):
+        if part:
+            name, _, value = part.partition("=")
+            pairs.append((name, value))
+    return pairs

@@ -1,0 +1,184 @@
+"""What a handler returned becomes a reply.
+
+The road is chosen when the route is compiled: a model that Pydantic writes as JSON in one pass, a
+plain value, a response class of the author's, or a stream.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel
+from starlette.background import BackgroundTask
+from starlette.responses import JSONResponse, Response
+
+from trivium.binding.annotations import is_subclass
+from trivium.binding.fields import DumpOptions, Field
+from trivium.errors import EndpointContext, ResponseValidationError
+from trivium.exchange import Exchange, RawHeaders, Reply
+from trivium.responding.encoders import jsonable_encoder
+from trivium.responding.plain import encode_json
+
+__all__ = ["Finish", "Outcome", "allows_body", "dump_value", "finisher", "with_background"]
+
+Outcome: TypeAlias = Reply | Response
+Finish: TypeAlias = Callable[[Any, Exchange], Outcome]
+Context: TypeAlias = Callable[[Exchange], EndpointContext]
+
+_JSON_TYPE = (b"content-type", b"application/json")
+
+
+def allows_body(status_code: int | str | None) -> bool:
+    """Whether a reply of this status may have a body (RFC 9110, section 6.4.1).
+
+    Takes what OpenAPI takes for a status as well: ``"default"`` and ranges such as ``"4XX"``.
+    """
+    if status_code is None or status_code in _RANGES:
+        return True
+    code = int(status_code)
+    return code >= 200 and code not in (204, 205, 304)
+
+
+_RANGES = frozenset({"default", "1XX", "2XX", "3XX", "4XX", "5XX"})
+
+
+def finisher(
+    *,
+    field: Field | None,
+    status_code: int | None,
+    response_class: type[Response],
+    is_default_class: bool,
+    dump: DumpOptions,
+    context: Context,
+) -> Finish:
+    """The function that turns the handler's result into a reply."""
+    if is_default_class and field is not None:
+        return _json_finisher(_model_writer(field, dump, context), status_code)
+    if field is None and response_class is JSONResponse:
+        return _json_finisher(lambda value, ex: encode_json(value), status_code)
+    return _class_finisher(field, status_code, response_class, dump, context)
+
+
+def with_background(response: Response, ex: Exchange) -> Response:
+    """The response with the injected background tasks joined to its own."""
+    if ex.background is not None:
+        if response.background is not None:
+            ex.background.take_up(response.background)
+        response.background = ex.background
+    return response
+
+
+def dump_value(field: Field, value: Any, dump: DumpOptions, context: Callable[[], Any]) -> bytes:
+    """The value as JSON, validated; raises ResponseValidationError."""
+    checked, errors = field.validate(value, loc=("response",))
+    if errors:
+        raise ResponseValidationError(errors, body=value, endpoint_ctx=context())
+    return field.serialize_json(checked, **dump)
+
+
+def _json_finisher(write: Callable[[Any, Exchange], bytes], status_code: int | None) -> Finish:
+    declared = status_code or 200
+    has_body = allows_body(declared)
+
+    def finish(value: Any, ex: Exchange) -> Outcome:
+        if isinstance(value, Response):
+            return with_background(value, ex)
+        body = write(value, ex)
+        chosen = ex.chosen
+        if chosen is None and has_body:
+            headers: RawHeaders = [(b"content-length", b"%d" % len(body)), _JSON_TYPE]
+            return Reply(declared, headers, body, ex.background)
+        return _reply_as_chosen(declared, chosen, body, ex.background)
+
+    return finish
+
+
+def _reply_as_chosen(
+    declared: int, chosen: Response | None, body: bytes, background: BackgroundTask | None
+) -> Reply:
+    """The reply with the status, headers and cookies that were set on the injected response."""
+    status = (chosen.status_code if chosen is not None else None) or declared
+    headers: RawHeaders = []
+    if allows_body(status):
+        headers.append((b"content-length", b"%d" % len(body)))
+    else:
+        body = b""
+        if status == 205:
+            headers.append((b"content-length", b"0"))
+    headers.append(_JSON_TYPE)
+    if chosen is not None:
+        headers += chosen.raw_headers
+    return Reply(status, headers, body, background)
+
+
+def _model_writer(
+    field: Field, dump: DumpOptions, context: Context
+) -> Callable[[Any, Exchange], bytes]:
+    checker = field.checker
+    validate = checker.validator.validate_python
+    to_json = checker.serializer.to_json
+    options: dict[str, Any] = {"by_alias": True, **dump}
+    trusted = _trusted_model(field)
+
+    def write(value: Any, ex: Exchange) -> bytes:
+        # an instance of the model was validated when it was made
+        if type(value) is not trusted:
+            try:
+                value = validate(value, from_attributes=True)
+            except ValueError:
+                value = _checked(field, value, ex, context)
+        return to_json(value, **options)
+
+    return write
+
+
+def _checked(field: Field, value: Any, ex: Exchange, context: Context) -> Any:
+    checked, errors = field.validate(value, loc=("response",))
+    if errors:
+        raise ResponseValidationError(errors, body=value, endpoint_ctx=context(ex))
+    return checked
+
+
+def _trusted_model(field: Field) -> type[BaseModel] | None:
+    annotation = field.field_info.annotation
+    if not is_subclass(annotation, BaseModel) or field.field_info.metadata:
+        return None
+    revalidates = annotation.model_config.get("revalidate_instances", "never")
+    return annotation if revalidates == "never" else None
+
+
+def _class_finisher(
+    field: Field | None,
+    status_code: int | None,
+    response_class: type[Response],
+    dump: DumpOptions,
+    context: Context,
+) -> Finish:
+    def finish(value: Any, ex: Exchange) -> Outcome:
+        if isinstance(value, Response):
+            return with_background(value, ex)
+        if field is None:
+            content = jsonable_encoder(value)
+        else:
+            content = field.serialize(_checked(field, value, ex, context), **dump)
+        response = response_class(content, **response_arguments(ex, status_code))
+        if not allows_body(response.status_code):
+            response.body = b""
+        add_headers(response, ex)
+        return response
+
+    return finish
+
+
+def response_arguments(ex: Exchange, status_code: int | None) -> dict[str, Any]:
+    """What a response is constructed with; the class keeps its own status unless one was set."""
+    arguments: dict[str, Any] = {"background": ex.background}
+    chosen = ex.chosen.status_code if ex.chosen is not None else None
+    if status := chosen or status_code:
+        arguments["status_code"] = status
+    return arguments
+
+
+def add_headers(response: Response, ex: Exchange) -> None:
+    """Adds the headers and cookies that were set on the injected response."""
+    if ex.chosen is not None:
+        response.raw_headers.extend(ex.chosen.raw_headers)

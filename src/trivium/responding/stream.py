@@ -1,0 +1,106 @@
+"""Handlers that yield: their items as Server-Sent Events, JSON Lines, or chunks of any class."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeAlias
+
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Send
+
+from trivium.binding.fields import DumpOptions, Field
+from trivium.exchange import Exchange
+from trivium.responding.plain import encode_json_stream_item
+from trivium.responding.relay import Encode, jsonl_stream, raw_stream
+from trivium.responding.reply import Context, Finish, add_headers, dump_value, response_arguments
+from trivium.responding.sse import STREAM_HEADERS, sse_stream
+
+__all__ = ["StreamReply", "stream_finisher"]
+
+Open: TypeAlias = Callable[[], AbstractAsyncContextManager[AsyncIterator[bytes]]]
+
+
+class StreamReply(StreamingResponse):
+    """A streaming response whose chunks come from a relay.
+
+    The relay is opened when the reply is sent and closed before the response returns, so the
+    generator has run its ``finally`` by then, whatever became of the client.
+    """
+
+    def __init__(self, open_chunks: Open, **options: Any) -> None:
+        super().__init__(content=(), **options)
+        self._open_chunks = open_chunks
+
+    async def stream_response(self, send: Send) -> None:
+        await _relay_to(self, self._open_chunks, send)
+
+
+def stream_finisher(
+    *,
+    field: Field | None,
+    status_code: int | None,
+    response_class: type[Response],
+    is_sse: bool,
+    is_json: bool,
+    dump: DumpOptions,
+    context: Context,
+) -> Finish:
+    """The function that turns the generator of a handler into a reply."""
+
+    def encoder(ex: Exchange) -> Encode:
+        if field is None:
+            return encode_json_stream_item
+        return lambda item: dump_value(field, item, dump, lambda: context(ex))
+
+    def finish_events(items: Any, ex: Exchange) -> Response:
+        encode = encoder(ex)
+        response = StreamReply(
+            lambda: sse_stream(items, encode),
+            media_type="text/event-stream",
+            headers=STREAM_HEADERS,
+            **response_arguments(ex, status_code),
+        )
+        add_headers(response, ex)
+        return response
+
+    def finish_lines(items: Any, ex: Exchange) -> Response:
+        encode = encoder(ex)
+        response = StreamReply(
+            lambda: jsonl_stream(items, encode),
+            media_type="application/jsonl",
+            **response_arguments(ex, status_code),
+        )
+        add_headers(response, ex)
+        return response
+
+    def finish_chunks(items: Any, ex: Exchange) -> Response:
+        response = response_class(items, **response_arguments(ex, status_code))
+        if isinstance(response, StreamingResponse):
+            streaming = response
+
+            async def relayed(send: Send) -> None:
+                await _relay_to(
+                    streaming, lambda: raw_stream(items, charset=streaming.charset), send
+                )
+
+            if type(response).stream_response is StreamingResponse.stream_response:
+                response.stream_response = relayed  # type: ignore[method-assign]  # this one only
+        add_headers(response, ex)
+        return response
+
+    if is_sse:
+        return finish_events
+    return finish_lines if is_json else finish_chunks
+
+
+async def _relay_to(response: StreamingResponse, open_chunks: Open, send: Send) -> None:
+    async with open_chunks() as chunks:
+        await send(
+            {
+                "type": "http.response.start",
+                "status": response.status_code,
+                "headers": response.raw_headers,
+            }
+        )
+        async for chunk in chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,0 +1,209 @@
+"""From a request to the route that answers it.
+
+Routes first, in order of declaration; then the redirect to the path with or without its last
+slash; then the most specific frontend; then 404.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol, TypeAlias
+
+from starlette._utils import get_route_path
+from starlette.datastructures import URL
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.routing import BaseRoute, Match, Mount, Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from trivium.binding.limits import limited
+from trivium.exchange import Exchange
+from trivium.routing.failures import failures_answered
+from trivium.routing.frontends import Frontends
+from trivium.routing.route import APIRoute
+from trivium.routing.subtree import surrounded
+from trivium.routing.table import Entry, Found, Table
+from trivium.routing.template import parsed
+from trivium.routing.websocket import APIWebSocketRoute
+
+__all__ = ["Dispatcher"]
+
+Serve: TypeAlias = Callable[[Exchange], Awaitable[None]]
+
+
+class Fallbacks(Protocol):
+    """What the router says of requests that no route answers."""
+
+    redirect_slashes: bool
+    default: ASGIApp
+
+
+class Dispatcher:
+    """The compiled form of a router; made anew when its routes change."""
+
+    def __init__(
+        self, routes: Iterable[BaseRoute], frontends: Frontends, fallbacks: Fallbacks
+    ) -> None:
+        self.routes = tuple(routes)
+        self.frontends = frontends
+        self.fallbacks = fallbacks
+        entries = [_entry(order, route) for order, route in enumerate(self.routes)]
+        self.http = Table([e for e in entries if not isinstance(e.route, WebSocketRoute)])
+        self.websocket = Table([e for e in entries if not isinstance(e.route, Route)])
+
+    async def serve(self, ex: Exchange) -> None:
+        """Serves one request or connection."""
+        scope = ex.scope
+        root_path = scope.get("root_path")
+        path: str = get_route_path(scope) if root_path else scope["path"]
+        if ex.is_websocket:
+            table, method = self.websocket, "GET"
+        else:
+            table, method = self.http, ex.method
+        found = table.find(path, method)
+        if found is None:
+            found, allowed = self._ask(table, path, method, scope)
+            if found is None:
+                await (_refuse(ex, allowed) if allowed else self._nowhere(ex, path))
+                return
+        entry = found.entry
+        if found.child_scope is not None:
+            scope.update(found.child_scope)
+            ex.path_params = scope.get("path_params") or {}
+        else:
+            inherited = scope.get("path_params")
+            params = {**inherited, **found.path_params} if inherited else found.path_params
+            scope["path_params"] = ex.path_params = params
+            scope["endpoint"] = entry.endpoint
+        scope["route"] = entry.route
+        await entry.serve(ex)
+
+    def match(self, path: str, method: str) -> Found | None:
+        """The route that would answer, for tools; mounts and hosts are not followed."""
+        found = self.http.find(path, method)
+        if found is not None:
+            return found
+        for entry, values in self.http.candidates(path):
+            if not entry.decides and entry.accepts(method):
+                params = entry.path_params(values)
+                if params is not None:
+                    return Found(entry, params)
+        return None
+
+    def _ask(
+        self, table: Table, path: str, method: str, scope: Scope
+    ) -> tuple[Found | None, set[str]]:
+        """Tries all candidates in order; with none, the methods that the path does take."""
+        partial: Found | None = None
+        allowed: set[str] = set()
+        for entry, values in table.candidates(path):
+            if entry.decides:
+                match, child_scope = entry.route.matches(scope)
+                if match is Match.FULL:
+                    return Found(entry, {}, child_scope), allowed
+                if match is Match.PARTIAL and partial is None:
+                    partial = Found(entry, {}, child_scope)
+                continue
+            params = entry.path_params(values)
+            if params is None:
+                continue
+            if entry.accepts(method):
+                return Found(entry, params), allowed
+            allowed |= entry.methods or set()
+        return (None if allowed else partial), allowed
+
+    async def _nowhere(self, ex: Exchange, path: str) -> None:
+        if not ex.is_websocket:
+            if self.fallbacks.redirect_slashes and path != "/":
+                redirect = self._with_other_slash(ex.scope, path)
+                if redirect is not None:
+                    response = RedirectResponse(url=str(URL(scope=redirect)))
+                    await response(ex.scope, ex.receive, ex.send)
+                    return
+            serve = self.frontends.find(path, ex.method)
+            if serve is not None:
+                await serve(ex)
+                return
+        await self.fallbacks.default(ex.scope, ex.receive, ex.send)
+
+    def _with_other_slash(self, scope: Scope, path: str) -> Scope | None:
+        other = dict(scope)
+        if path.endswith("/"):
+            other["path"] = scope["path"].rstrip("/")
+        else:
+            other["path"] = scope["path"] + "/"
+        for entry, values in self.http.candidates(get_route_path(other)):
+            if entry.decides:
+                if entry.route.matches(other)[0] is not Match.NONE:
+                    return other
+            elif entry.path_params(values) is not None:
+                return other
+        return None
+
+
+def _entry(order: int, route: BaseRoute) -> Entry:
+    subtrees = getattr(route, "subtrees", ())
+    if type(route).matches in _OWN_MATCHES:
+        if isinstance(route, APIRoute):
+            serve = _with_limit(route.serve, route.max_body_size)
+            template, methods = route.template, frozenset(route.methods)
+        elif isinstance(route, APIWebSocketRoute):
+            serve = route.serve
+            template, methods = route.template, frozenset({"GET"})
+        else:
+            serve = _starlette_server(route)
+            template = parsed(route.path)  # type: ignore[attr-defined]  # a Route or WebSocketRoute
+            given = getattr(route, "methods", None)
+            methods = frozenset(given) if given else None
+            if isinstance(route, WebSocketRoute):
+                methods = frozenset({"GET"})
+        return Entry(
+            order,
+            route,
+            template,
+            methods,
+            surrounded(serve, subtrees),
+            route.endpoint,  # type: ignore[attr-defined]
+        )
+    template = parsed(route.path + "/{path:path}") if isinstance(route, Mount) else None
+    serve = surrounded(_starlette_server(route), subtrees)
+    return Entry(order, route, template, None, serve, None, decides=True)
+
+
+_OWN_MATCHES = frozenset(
+    {APIRoute.matches, APIWebSocketRoute.matches, Route.matches, WebSocketRoute.matches}
+)
+
+
+def _starlette_server(route: BaseRoute) -> Serve:
+    async def serve(ex: Exchange) -> None:
+        if ex.overrides is not None:
+            ex.scope["trivium.overrides"] = ex.overrides
+        await route.handle(ex.scope, ex.receive, ex.send)
+
+    return serve
+
+
+def _with_limit(serve: Serve, size: int | None) -> Serve:
+    if size is None:
+        return serve
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        outer = scope["trivium.limited"]
+        ex = outer.moved(receive, send)
+        await failures_answered(serve, ex, ex.handlers)
+
+    app = limited(inner, size)
+
+    async def serve_limited(ex: Exchange) -> None:
+        ex.scope["trivium.limited"] = ex
+        await app(ex.scope, ex.receive, ex.send)
+
+    return serve_limited
+
+
+async def _refuse(ex: Exchange, allowed: set[str]) -> None:
+    """The path is there, the method is not (RFC 9110, section 15.5.6)."""
+    headers = {"Allow": ", ".join(sorted(allowed))}
+    if "app" in ex.scope:
+        raise HTTPException(status_code=405, headers=headers)
+    response = PlainTextResponse("Method Not Allowed", status_code=405, headers=headers)
+    await response(ex.scope, ex.receive, ex.send)

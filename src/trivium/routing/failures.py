@@ -1,0 +1,113 @@
+"""Errors on their way out: the handler that was registered for one makes the reply."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
+
+from starlette._utils import is_async_callable
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException, WebSocketException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.status import WS_1008_POLICY_VIOLATION
+from starlette.types import Scope
+from starlette.websockets import WebSocket
+
+from trivium.errors import RequestValidationError, WebSocketRequestValidationError
+from trivium.exchange import Exchange
+from trivium.responding.encoders import jsonable_encoder
+from trivium.responding.reply import allows_body
+
+__all__ = [
+    "DEFAULT_HANDLERS",
+    "Handlers",
+    "failures_answered",
+    "handlers_in",
+    "http_exception_handler",
+    "request_validation_exception_handler",
+    "websocket_exception_handler",
+    "websocket_request_validation_exception_handler",
+]
+
+Handlers: TypeAlias = Mapping[Any, Callable[..., Any]]
+"""Handlers by exception class or by status code of an HTTPException."""
+
+
+async def failures_answered(
+    serve: Callable[[Exchange], Awaitable[None]], ex: Exchange, handlers: Handlers
+) -> None:
+    """Serves; an error with a handler among ``handlers`` is answered, any other one is raised.
+
+    Handlers of 500 and of ``Exception`` are the application's last resort and not asked here.
+    """
+    try:
+        await serve(ex)
+    except Exception as error:
+        handler = _handler_of(error, handlers)
+        if handler is None:
+            raise
+        if ex.reply_started:
+            raise RuntimeError("Caught handled exception, but response already started.") from error
+        await _answer(ex, handler, error)
+
+
+def handlers_in(scope: Scope) -> Handlers:
+    """The handlers that a surrounding Starlette application left in the scope."""
+    by_class, by_status = scope.get("starlette.exception_handlers") or ({}, {})
+    return {**by_class, **by_status}
+
+
+async def http_exception_handler(request: Request, exc: HTTPException) -> Response:
+    """The reply to an HTTPException: its status and headers, ``{"detail": ...}`` as the body."""
+    headers = getattr(exc, "headers", None)
+    if not allows_body(exc.status_code):
+        return Response(status_code=exc.status_code, headers=headers)
+    return JSONResponse({"detail": exc.detail}, status_code=exc.status_code, headers=headers)
+
+
+async def request_validation_exception_handler(
+    request: Request, exc: RequestValidationError
+) -> JSONResponse:
+    """The reply to a request that does not validate: 422 with the list of errors."""
+    return JSONResponse({"detail": jsonable_encoder(exc.errors())}, status_code=422)
+
+
+async def websocket_request_validation_exception_handler(
+    websocket: WebSocket, exc: WebSocketRequestValidationError
+) -> None:
+    """Closes a WebSocket whose handshake does not validate with code 1008."""
+    await websocket.close(code=WS_1008_POLICY_VIOLATION, reason=jsonable_encoder(exc.errors()))
+
+
+async def websocket_exception_handler(websocket: WebSocket, exc: WebSocketException) -> None:
+    """Closes a WebSocket with the code and reason of the exception."""
+    await websocket.close(code=exc.code, reason=exc.reason)
+
+
+DEFAULT_HANDLERS: Handlers = {
+    HTTPException: http_exception_handler,
+    WebSocketException: websocket_exception_handler,
+    RequestValidationError: request_validation_exception_handler,
+    WebSocketRequestValidationError: websocket_request_validation_exception_handler,
+}
+
+
+def _handler_of(error: Exception, handlers: Handlers) -> Callable[..., Any] | None:
+    if isinstance(error, HTTPException) and error.status_code != 500:
+        by_status = handlers.get(error.status_code)
+        if by_status is not None:
+            return by_status
+    for cls in type(error).__mro__:
+        if cls is not Exception and cls in handlers:
+            return handlers[cls]
+    return None
+
+
+async def _answer(ex: Exchange, handler: Callable[..., Any], error: Exception) -> None:
+    if is_async_callable(handler):
+        response = await handler(ex.connection, error)
+    else:
+        response = await run_in_threadpool(handler, ex.connection, error)
+    if response is not None:
+        await response(ex.scope, ex.receive, ex.send)
+    # an instance that is raised again and again would otherwise gather tracebacks
+    error.__traceback__ = None

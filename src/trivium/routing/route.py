@@ -1,0 +1,393 @@
+"""One path operation: a handler, what is declared about it, and how a request runs it."""
+
+import copy
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from enum import IntEnum
+from functools import cached_property
+from typing import Any, cast
+
+from starlette import routing as starlette_routing
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+from typing_extensions import Unpack
+
+from trivium.binding.analysis import analyse, analyse_listed, path_parameter_names
+from trivium.binding.annotations import is_subclass
+from trivium.binding.callables import name_of, signature_of, stream_item_type
+from trivium.binding.defaults import Default, DefaultPlaceholder, value_or_default
+from trivium.binding.dependant import Dependant
+from trivium.binding.fields import DumpOptions, Field, make_field
+from trivium.binding.limits import (
+    FormLimits,
+    checked_body_size,
+    checked_form_limits,
+    first_given,
+    limited,
+)
+from trivium.binding.params import Form
+from trivium.binding.plan import Plan
+from trivium.binding.shape import body_field, is_embedded
+from trivium.binding.steps import Overrides
+from trivium.errors import DeclarationError, place_of
+from trivium.exchange import Exchange
+from trivium.responding.deliver import conclude
+from trivium.responding.reply import Finish, allows_body, finisher
+from trivium.responding.sse import EventSourceResponse, ServerSentEvent
+from trivium.responding.stream import stream_finisher
+from trivium.routing.failures import failures_answered, handlers_in
+from trivium.routing.inclusion import Inclusion
+from trivium.routing.operation import Operation, RequestHandler, as_response, exchange_of
+from trivium.routing.options import DEFAULT_RESPONSE_CLASS, RouteOptions, generate_unique_id
+from trivium.routing.subtree import Subtree
+from trivium.routing.template import Template, parsed
+
+__all__ = ["APIRoute"]
+
+_DUMP_DEFAULTS: dict[str, Any] = {
+    "include": None,
+    "exclude": None,
+    "by_alias": True,
+    "exclude_unset": False,
+    "exclude_defaults": False,
+    "exclude_none": False,
+}
+
+
+class APIRoute(starlette_routing.Route):
+    """A path operation.
+
+    Its attributes carry FastAPI's names and are what the OpenAPI document is made from. A route
+    that a router includes stays as it is; ``included`` makes the one that is served.
+
+    Raises DeclarationError, with the place and the fix, for a declaration that cannot work.
+    """
+
+    original_route: "APIRoute | None" = None
+    """The route as it was declared, where this one is the copy that an inclusion made."""
+    subtrees: tuple[Subtree, ...] = ()
+    _replaced: tuple[Any, Operation] | None = None
+    """The routers around it that have middleware or exception handlers of their own."""
+
+    def __init__(  # type: ignore[override]  # Starlette's takes fewer options
+        self, path: str, endpoint: Callable[..., Any], **options: Unpack[RouteOptions]
+    ) -> None:
+        if not callable(endpoint):
+            raise DeclarationError(
+                f"An endpoint must be a callable, {endpoint!r} is not",
+                written=f"add_api_route({path!r}, {endpoint!r})",
+                instead=f"add_api_route({path!r}, some_function)",
+            )
+        given: dict[str, Any] = dict(options)
+        self.path = path
+        self.endpoint = endpoint
+        self.name = given.get("name") or name_of(endpoint)
+        self.methods = {method.upper() for method in given.get("methods") or ("GET",)}
+        self.status_code = _plain_status(given.get("status_code"))
+        self.tags: list[Any] = given.get("tags") or []
+        self.dependencies = list(given.get("dependencies") or ())
+        self.summary: str | None = given.get("summary")
+        self.description = _description(given.get("description"), endpoint)
+        self.response_description: str = given.get("response_description", "Successful Response")
+        self.responses: dict[int | str, dict[str, Any]] = given.get("responses") or {}
+        self.deprecated: bool | None = given.get("deprecated")
+        self.operation_id: str | None = given.get("operation_id")
+        for option, default in _DUMP_DEFAULTS.items():
+            setattr(
+                self, f"response_model_{option}", given.get(f"response_model_{option}", default)
+            )
+        self.include_in_schema: bool = given.get("include_in_schema", True)
+        self.response_class: type[Response] | DefaultPlaceholder = given.get(
+            "response_class", DEFAULT_RESPONSE_CLASS
+        )
+        self.callbacks: list[Any] | None = given.get("callbacks")
+        self.openapi_extra: dict[str, Any] | None = given.get("openapi_extra")
+        self.generate_unique_id_function: Any = given.get(
+            "generate_unique_id_function", Default(generate_unique_id)
+        )
+        self.strict_content_type: bool | DefaultPlaceholder = given.get(
+            "strict_content_type", Default(True)
+        )
+        self.dependency_overrides_provider = given.get("dependency_overrides_provider")
+        self.max_body_size = checked_body_size(given.get("max_body_size"))
+        self.form_limits: FormLimits = checked_form_limits(given.get("form_limits"))
+        self.template: Template = parsed(path)
+        self.unique_id = self._unique_id()
+        self._analyse()
+        self._describe_response(given.get("response_model", Default(None)))
+        self._describe_further_responses()
+
+    # Registration
+
+    def _analyse(self) -> None:
+        """Works out the tree of dependencies."""
+        path = self.path_format
+        root = analyse(path, self.endpoint, scope="function")
+        listed = [analyse_listed(path, depends) for depends in self.dependencies]
+        root.dependencies[:0] = listed
+        self._set_dependant(root)
+
+    def _set_dependant(self, dependant: Dependant) -> None:
+        self.dependant = dependant
+        self._body_params = dependant.flat_body_params()
+        self._embed_body_fields = is_embedded(self._body_params)
+
+    def _describe_response(self, response_model: Any) -> None:
+        kind = self.dependant.kind
+        streams = kind.is_generator
+        self.is_sse_stream = streams and is_subclass(self.response_class, EventSourceResponse)
+        self.is_json_stream = streams and isinstance(self.response_class, DefaultPlaceholder)
+        self.stream_item_type: Any | None = None
+        if isinstance(response_model, DefaultPlaceholder):
+            response_model = self._model_of_annotation(streams)
+        self.response_model = response_model
+        self.response_field = self._response_field("Response_", response_model)
+        self.stream_item_field = self._stream_field()
+
+    def _model_of_annotation(self, streams: bool) -> Any:
+        signature = signature_of(self.endpoint)
+        annotation = signature.return_annotation
+        if annotation is inspect.Signature.empty or is_subclass(annotation, Response):
+            return None
+        item = stream_item_type(annotation)
+        if item is None or not streams:
+            return annotation
+        # a ServerSentEvent is an envelope: what it carries is the author's own business
+        if (self.is_json_stream or self.is_sse_stream) and not is_subclass(item, ServerSentEvent):
+            self.stream_item_type = item
+        return None
+
+    def _response_field(self, prefix: str, model: Any) -> Field | None:
+        if not model:
+            return None
+        if not allows_body(self.status_code):
+            raise self._error(
+                f"Status code {self.status_code} must not have a response body",
+                written=f"status_code={self.status_code}, -> {model}",
+                instead="-> None, or response_model=None",
+            )
+        return self._field(prefix + self.unique_id, model)
+
+    def _stream_field(self) -> Field | None:
+        if not self.stream_item_type:
+            return None
+        return self._field("StreamItem_" + self.unique_id, self.stream_item_type)
+
+    def _describe_further_responses(self) -> None:
+        self.response_fields: dict[int | str, Field] = {}
+        for status, response in self.responses.items():
+            if not isinstance(response, dict):
+                raise self._error(
+                    "An additional response must be a dict",
+                    written=f"responses={{{status!r}: {response!r}}}",
+                    instead=f"responses={{{status!r}: {{'model': {response!r}}}}}",
+                )
+            if model := response.get("model"):
+                if not allows_body(status):
+                    raise self._error(
+                        f"Status code {status} must not have a response body",
+                        written=f"responses={{{status}: {{'model': ...}}}}",
+                        instead=f"responses={{{status}: {{'description': ...}}}}",
+                    )
+                name = f"Response_{status}_{self.unique_id}"
+                self.response_fields[status] = self._field(name, model)
+
+    def _field(self, name: str, annotation: Any) -> Field:
+        try:
+            return make_field(name, annotation, mode="serialization")
+        except DeclarationError as error:
+            raise type(error)(
+                error.message,
+                where=place_of(self.endpoint),
+                written=error.written,
+                instead=error.instead,
+            ) from error.__cause__
+
+    def _error(self, message: str, *, written: str, instead: str) -> DeclarationError:
+        return DeclarationError(
+            message, where=place_of(self.endpoint), written=written, instead=instead
+        )
+
+    def _unique_id(self) -> str:
+        make = self.generate_unique_id_function
+        if isinstance(make, DefaultPlaceholder):
+            make = make.value
+        return self.operation_id or cast(str, make(self))
+
+    # Inclusion
+
+    def included(self, inclusion: Inclusion) -> "APIRoute":
+        """The route as it is served below the routers that include it."""
+        route = copy.copy(self)
+        for cached in ("body_field", "plan", "app", "_replaced"):
+            route.__dict__.pop(cached, None)
+        route.original_route = self.original_route or self
+        route.path = inclusion.prefix + self.path
+        route.template = parsed(route.path)
+        route.tags = [*inclusion.tags, *self.tags]
+        route.dependencies = [*inclusion.dependencies, *self.dependencies]
+        route.responses = {**inclusion.responses, **self.responses}
+        route.callbacks = [*inclusion.callbacks, *(self.callbacks or ())]
+        route.deprecated = self.deprecated or inclusion.deprecated
+        route.include_in_schema = self.include_in_schema and inclusion.include_in_schema
+        route.response_class = value_or_default(
+            self.response_class, inclusion.default_response_class
+        )
+        route.generate_unique_id_function = value_or_default(
+            self.generate_unique_id_function, inclusion.generate_unique_id_function
+        )
+        route.strict_content_type = value_or_default(
+            self.strict_content_type, inclusion.strict_content_type
+        )
+        route.max_body_size = first_given(self.max_body_size, inclusion.max_body_size)
+        route.form_limits = cast(FormLimits, {**inclusion.form_limits, **self.form_limits})
+        route.dependency_overrides_provider = inclusion.overrides_provider
+        route.subtrees = inclusion.subtrees
+        route.unique_id = route._unique_id()
+        route._analyse_included(inclusion, self)
+        if inclusion.responses:
+            route._describe_further_responses()
+        if route.response_class is not self.response_class:
+            streams = route.dependant.kind.is_generator
+            route.is_sse_stream = streams and is_subclass(route.response_class, EventSourceResponse)
+            route.is_json_stream = streams and isinstance(route.response_class, DefaultPlaceholder)
+        return route
+
+    def _analyse_included(self, inclusion: Inclusion, declared: "APIRoute") -> None:
+        path = self.path_format
+        if path_parameter_names(inclusion.prefix):
+            # a name in the prefix turns a query parameter of the handler into a path parameter
+            self._analyse()
+            return
+        outer = [analyse_listed(path, depends) for depends in inclusion.dependencies]
+        self._set_dependant(
+            replace(
+                declared.dependant,
+                path=path,
+                dependencies=[*outer, *declared.dependant.dependencies],
+            )
+        )
+
+    # What Starlette's Route offers
+
+    @property
+    def path_format(self) -> str:  # type: ignore[override]  # Starlette sets an attribute
+        """The path without convertors."""
+        return self.template.path_format
+
+    @property
+    def path_regex(self) -> Any:  # type: ignore[override]  # Starlette sets an attribute
+        return self.template.regex
+
+    @property
+    def param_convertors(self) -> Any:  # type: ignore[override]  # Starlette sets an attribute
+        return self.template.param_convertors
+
+    def matches(self, scope: Scope) -> tuple[starlette_routing.Match, Scope]:
+        match, child_scope = super().matches(scope)
+        if match is not starlette_routing.Match.NONE:
+            child_scope["route"] = self
+        return match, child_scope
+
+    # The document
+
+    @cached_property
+    def body_field(self) -> Field | None:
+        """One field for the whole body, as the document shows it."""
+        return body_field(self._body_params, self.unique_id, self._embed_body_fields)
+
+    # Requests
+
+    @cached_property
+    def plan(self) -> Operation:
+        """The compiled operation."""
+        return self._compiled(None)
+
+    def plan_for(self, overrides: Overrides | None) -> Operation:
+        """The compiled operation with some dependencies replaced."""
+        if not overrides or not self.plan.plan.calls_any(overrides):
+            return self.plan
+        if self._replaced is None or self._replaced[0] != overrides:
+            self._replaced = (dict(overrides), self._compiled(overrides))
+        return self._replaced[1]
+
+    def _compiled(self, overrides: Overrides | None) -> Operation:
+        params = self._body_params
+        is_form = bool(params) and any(isinstance(p.field_info, Form) for p in params)
+        plan = Plan(
+            self.dependant,
+            body=("form" if is_form else "json") if params else None,
+            embed_body_fields=self._embed_body_fields,
+            strict_content_type=bool(self.strict_content_type),
+            form_limits=self.form_limits,
+            overrides=overrides,
+        )
+        custom = type(self).get_route_handler is not APIRoute.get_route_handler
+        return Operation(plan, self._finish(plan), self.get_route_handler() if custom else None)
+
+    def _finish(self, plan: Plan) -> Finish:
+        dump = cast(
+            DumpOptions, {name: getattr(self, f"response_model_{name}") for name in _DUMP_DEFAULTS}
+        )
+        chosen = self.response_class
+        is_default = isinstance(chosen, DefaultPlaceholder)
+        response_class = chosen.value if isinstance(chosen, DefaultPlaceholder) else chosen
+        if self.dependant.kind.is_generator:
+            return stream_finisher(
+                field=self.stream_item_field,
+                status_code=self.status_code,
+                response_class=response_class,
+                is_sse=self.is_sse_stream,
+                is_json=self.is_json_stream,
+                dump=dump,
+                context=plan.context,
+            )
+        return finisher(
+            field=self.response_field,
+            status_code=self.status_code,
+            response_class=response_class,
+            is_default_class=is_default,
+            dump=dump,
+            context=plan.context,
+        )
+
+    def get_route_handler(self) -> RequestHandler:
+        """What answers a request. Override it to act before, after or around the handler.
+
+        The request that your function passes on may be of a class of its own; the body is read
+        from it, and the handler receives it.
+        """
+
+        async def handle(request: Request) -> Response:
+            ex = exchange_of(request)
+            return as_response(await self.plan_for(ex.overrides).produce(ex))
+
+        return handle
+
+    @cached_property
+    def app(self) -> ASGIApp:  # type: ignore[override]  # Starlette sets an attribute
+        """The route alone as an ASGI application."""
+
+        async def serve_alone(scope: Scope, receive: Receive, send: Send) -> None:
+            provider = self.dependency_overrides_provider
+            overrides = getattr(provider, "dependency_overrides", None) or None
+            ex = Exchange(scope, receive, send, overrides=overrides)
+            await failures_answered(self.serve, ex, handlers_in(scope))
+
+        return limited(serve_alone, self.max_body_size)
+
+    async def serve(self, ex: Exchange) -> None:
+        """Answers one request whose path and method fit."""
+        await conclude(ex, self.plan_for(ex.overrides).reply_to)
+
+
+def _plain_status(status: int | None) -> int | None:
+    return int(status) if isinstance(status, IntEnum) else status
+
+
+def _description(given: str | None, endpoint: Callable[..., Any]) -> str:
+    text = given or inspect.cleandoc(endpoint.__doc__ or "")
+    # what follows a form feed is meant for readers of the source
+    return text.split("\f")[0].strip()

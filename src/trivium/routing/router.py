@@ -1,0 +1,538 @@
+"""A router: routes in order of declaration, other routers among them, and the way to each."""
+
+import os
+import weakref
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, Required, TypeVar
+
+from starlette import routing as starlette_routing
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Host, Mount, NoMatchFound, Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
+from typing_extensions import TypedDict, Unpack, deprecated
+
+from trivium.binding.defaults import Default, DefaultPlaceholder, value_or_default
+from trivium.binding.limits import (
+    FormLimits,
+    checked_body_size,
+    checked_form_limits,
+    first_given,
+)
+from trivium.binding.params import Depends
+from trivium.errors import DeclarationError, HTTPException, place_of
+from trivium.exchange import Exchange
+from trivium.routing.dispatch import Dispatcher
+from trivium.routing.failures import failures_answered, handlers_in
+from trivium.routing.flat import FlatRoute, Included, described, flattened
+from trivium.routing.frontend import Frontend
+from trivium.routing.frontends import Frontends
+from trivium.routing.inclusion import Inclusion
+from trivium.routing.lifespan import Lifespan, StartAndStop, merged, wrapped
+from trivium.routing.options import (
+    DEFAULT_RESPONSE_CLASS,
+    MountedOptions,
+    RouteOptions,
+    VerbOptions,
+    generate_unique_id,
+)
+from trivium.routing.route import APIRoute
+from trivium.routing.route_list import RouteList
+from trivium.routing.subtree import Subtree
+from trivium.routing.verbs import Decorator, Verb
+from trivium.routing.views import add_view
+from trivium.routing.websocket import APIWebSocketRoute
+
+__all__ = ["APIRouter", "AddOptions", "FrontendOptions", "IncludeOptions", "RouterOptions"]
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+View = TypeVar("View", bound=type[Any])
+
+
+class AddOptions(RouteOptions, total=False):
+    """The options of ``add_api_route``."""
+
+    route_class_override: type[APIRoute] | None
+    """The class of this route, where it is not the router's."""
+
+
+class IncludeOptions(MountedOptions, total=False):
+    """The options of ``include_router``."""
+
+    prefix: str
+    """Comes before the path of every route: starts with a slash and does not end with one."""
+    default_response_class: type[Response]
+    """The response class of routes that choose none."""
+
+
+class FrontendOptions(TypedDict, total=False):
+    """The options of ``frontend``."""
+
+    directory: Required[str | os.PathLike[str]]
+    """Where the built files are."""
+    fallback: Literal["auto", "index.html", "404.html"] | None
+    """What answers a path without a file."""
+    check_dir: bool | Literal["auto"]
+    """Whether a missing directory is refused at once."""
+
+
+class RouterOptions(IncludeOptions, total=False):
+    """The options of ``APIRouter``."""
+
+    routes: list[BaseRoute] | None
+    redirect_slashes: bool
+    """Whether a path that exists only with, or only without, its last slash is redirected to."""
+    default: ASGIApp | None
+    """Answers what no route answers."""
+    dependency_overrides_provider: Any | None
+    route_class: type[APIRoute]
+    """The class of the routes declared here."""
+    on_startup: Sequence[Callable[[], Any]] | None
+    on_shutdown: Sequence[Callable[[], Any]] | None
+    lifespan: Any
+    strict_content_type: bool
+    """Whether a JSON body needs a JSON content type."""
+    middleware: Sequence[Middleware] | None
+    """ASGI middleware for the routes of this router and those below, first one outermost."""
+    exception_handlers: Mapping[Any, Callable[..., Any]] | None
+    """Exception handlers for the routes of this router and those below."""
+
+
+class APIRouter(starlette_routing.Router):
+    """Routes that are declared together and included together, or served as they are.
+
+    Included routers stay live: a route added later is served too. As an ASGI application a router
+    serves its routes alone.
+    """
+
+    get = Verb("GET")
+    put = Verb("PUT")
+    post = Verb("POST")
+    delete = Verb("DELETE")
+    options = Verb("OPTIONS")
+    head = Verb("HEAD")
+    patch = Verb("PATCH")
+    trace = Verb("TRACE")
+
+    def __init__(self, **options: Unpack[RouterOptions]) -> None:
+        given: dict[str, Any] = dict(options)
+        self.prefix: str = _checked_prefix(given.get("prefix") or "")
+        self.tags: list[Any] = given.get("tags") or []
+        self.dependencies = list(given.get("dependencies") or ())
+        self.default_response_class: Any = given.get(
+            "default_response_class", DEFAULT_RESPONSE_CLASS
+        )
+        self.responses: dict[int | str, dict[str, Any]] = given.get("responses") or {}
+        self.callbacks: list[BaseRoute] = given.get("callbacks") or []
+        self.redirect_slashes: bool = given.get("redirect_slashes", True)
+        self.default = given.get("default") or not_found
+        self.dependency_overrides_provider = given.get("dependency_overrides_provider")
+        self.route_class: type[APIRoute] = given.get("route_class", APIRoute)
+        self.on_startup = list(given.get("on_startup") or ())
+        self.on_shutdown = list(given.get("on_shutdown") or ())
+        lifespan = given.get("lifespan")
+        self.lifespan_context: Lifespan = (
+            StartAndStop(self.on_startup, self.on_shutdown)
+            if lifespan is None
+            else wrapped(lifespan)
+        )
+        self.deprecated: bool | None = given.get("deprecated")
+        self.include_in_schema: bool = given.get("include_in_schema", True)
+        self.generate_unique_id_function: Any = given.get(
+            "generate_unique_id_function", Default(generate_unique_id)
+        )
+        self.strict_content_type: bool | DefaultPlaceholder = given.get(
+            "strict_content_type", Default(True)
+        )
+        self.max_body_size = checked_body_size(given.get("max_body_size"))
+        self.form_limits: FormLimits = checked_form_limits(given.get("form_limits"))
+        self.subtree = Subtree(
+            list(given.get("middleware") or ()), dict(given.get("exception_handlers") or {})
+        )
+        self.frontends: list[tuple[Frontend, Sequence[Depends]]] = []
+        self.version = 0
+        self._parents: weakref.WeakSet[APIRouter] = weakref.WeakSet()
+        self._dispatcher: Dispatcher | None = None
+        self._routes = RouteList(given.get("routes") or (), self.changed)
+
+    # The tree
+
+    @property
+    def routes(self) -> list[BaseRoute]:  # type: ignore[override]  # Starlette sets an attribute
+        """The routes as they were declared; an included router is one entry."""
+        return self._routes
+
+    @routes.setter
+    def routes(self, routes: Iterable[BaseRoute]) -> None:
+        self._routes = RouteList(routes, self.changed)
+        self.changed()
+
+    def changed(self) -> None:
+        """Has the table compiled anew, here and in the routers that include this one."""
+        self.version += 1
+        self._dispatcher = None
+        for parent in self._parents:
+            parent.changed()
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """The compiled table."""
+        if self._dispatcher is None:
+            own = self._own_inclusion()
+            routes = [_within(route, own) for route in flattened(self._routes)]
+            self._dispatcher = Dispatcher(routes, Frontends(self), self)
+        return self._dispatcher
+
+    def routes_flat(self) -> Iterator[FlatRoute]:
+        """Every route with its full path, in order of declaration.
+
+        Included routers and mounted applications are followed. This is the stable way to see what
+        is served, for tools and for other packages.
+        """
+        yield from described(self.dispatcher.routes)
+        for one in self.dispatcher.frontends.placed:
+            yield FlatRoute(
+                path=one.frontend.full_path(one.prefix),
+                methods=frozenset({"GET", "HEAD"}),
+                name=None,
+                endpoint=one.frontend.respond,
+                kind="frontend",
+                route=BaseRoute(),
+            )
+
+    def include_router(self, router: "APIRouter", **options: Unpack[IncludeOptions]) -> None:
+        """Serves the routes of another router below this one, now and as they will be added.
+
+        Raises DeclarationError for a router that includes itself, and where neither the prefix
+        nor a route has a path.
+        """
+        self._refuse_circle(router)
+        prefix = _checked_prefix(options.get("prefix") or "")
+        if not prefix:
+            _refuse_pathless(router)
+        self._routes.append(Included(router, self._inclusion(router, prefix, options)))
+        router._parents.add(self)
+        self.lifespan_context = merged(self.lifespan_context, router.lifespan_context)
+
+    def _inclusion(self, router: "APIRouter", prefix: str, options: IncludeOptions) -> Inclusion:
+        given: dict[str, Any] = dict(options)
+        return Inclusion(
+            prefix=self.prefix + prefix,
+            tags=[*self.tags, *(given.get("tags") or ())],
+            dependencies=(*self.dependencies, *(given.get("dependencies") or ())),
+            default_response_class=value_or_default(
+                router.default_response_class,
+                given.get("default_response_class", DEFAULT_RESPONSE_CLASS),
+                self.default_response_class,
+            ),
+            responses={**self.responses, **(given.get("responses") or {})},
+            callbacks=(*self.callbacks, *(given.get("callbacks") or ())),
+            deprecated=given.get("deprecated") or self.deprecated,
+            include_in_schema=self.include_in_schema and given.get("include_in_schema", True),
+            generate_unique_id_function=value_or_default(
+                router.generate_unique_id_function,
+                given.get("generate_unique_id_function", Default(generate_unique_id)),
+                self.generate_unique_id_function,
+            ),
+            strict_content_type=value_or_default(
+                router.strict_content_type, self.strict_content_type
+            ),
+            max_body_size=first_given(
+                router.max_body_size,
+                checked_body_size(given.get("max_body_size")),
+                self.max_body_size,
+            ),
+            form_limits=_merged_limits(
+                checked_form_limits(given.get("form_limits")), router.form_limits
+            ),
+            subtrees=(router.subtree,) if router.subtree else (),
+            overrides_provider=self.dependency_overrides_provider,
+        )
+
+    def _own_inclusion(self) -> Inclusion | None:
+        """What this router adds to its routes when it is the outermost one."""
+        if not (self.subtree or self.form_limits or self.max_body_size is not None):
+            return None
+        return Inclusion(
+            form_limits=self.form_limits,
+            max_body_size=self.max_body_size,
+            subtrees=(self.subtree,) if self.subtree else (),
+            overrides_provider=self.dependency_overrides_provider,
+        )
+
+    def _refuse_circle(self, router: "APIRouter") -> None:
+        if router is self:
+            raise DeclarationError(
+                "Cannot include the same APIRouter instance into itself. Did you mean to include a"
+                " different router?"
+            )
+        if self in router._below():
+            raise DeclarationError(
+                "Cannot include an APIRouter instance that already includes this router. Did you"
+                " mean to include a different router?"
+            )
+
+    def _below(self) -> Iterator["APIRouter"]:
+        for route in self._routes:
+            if isinstance(route, Included):
+                yield route.original_router
+                yield from route.original_router._below()
+
+    # Declaring
+
+    def add_api_route(
+        self, path: str, endpoint: Callable[..., Any], **options: Unpack[AddOptions]
+    ) -> None:
+        """Declares ``endpoint`` as the handler of ``path``."""
+        given: dict[str, Any] = dict(options)
+        route_class = given.pop("route_class_override", None) or self.route_class
+        merged_options: dict[str, Any] = {
+            **given,
+            "tags": [*self.tags, *(given.get("tags") or ())],
+            "dependencies": [*self.dependencies, *(given.get("dependencies") or ())],
+            "responses": {**self.responses, **(given.get("responses") or {})},
+            "callbacks": [*self.callbacks, *(given.get("callbacks") or ())],
+            "deprecated": given.get("deprecated") or self.deprecated,
+            "include_in_schema": given.get("include_in_schema", True) and self.include_in_schema,
+            "response_class": value_or_default(
+                given.get("response_class", DEFAULT_RESPONSE_CLASS), self.default_response_class
+            ),
+            "generate_unique_id_function": value_or_default(
+                given.get("generate_unique_id_function", Default(generate_unique_id)),
+                self.generate_unique_id_function,
+            ),
+            "strict_content_type": value_or_default(
+                given.get("strict_content_type", Default(True)), self.strict_content_type
+            ),
+            "dependency_overrides_provider": self.dependency_overrides_provider,
+        }
+        full_path = _checked_path(self.prefix + path, endpoint)
+        self._routes.append(route_class(full_path, endpoint, **merged_options))
+
+    def api_route(self, path: str, **options: Unpack[RouteOptions]) -> Decorator:
+        """Declares the handler of several methods: ``methods=["GET", "POST"]``."""
+
+        def declare(handler: Handler) -> Handler:
+            self.add_api_route(path, handler, **options)
+            return handler
+
+        return declare
+
+    def add_api_websocket_route(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        name: str | None = None,
+        *,
+        dependencies: Sequence[Depends] | None = None,
+    ) -> None:
+        """Declares ``endpoint`` as the handler of the WebSocket at ``path``."""
+        self._routes.append(
+            APIWebSocketRoute(
+                _checked_path(self.prefix + path, endpoint),
+                endpoint,
+                name=name,
+                dependencies=[*self.dependencies, *(dependencies or ())],
+                dependency_overrides_provider=self.dependency_overrides_provider,
+            )
+        )
+
+    def websocket(
+        self,
+        path: str,
+        name: str | None = None,
+        *,
+        dependencies: Sequence[Depends] | None = None,
+    ) -> Decorator:
+        """Declares the handler of a WebSocket."""
+
+        def declare(handler: Handler) -> Handler:
+            self.add_api_websocket_route(path, handler, name=name, dependencies=dependencies)
+            return handler
+
+        return declare
+
+    def view(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[View], View]:
+        """Declares the methods of a class as handlers. See ``trivium.routing.views``."""
+
+        def declare(view: View) -> View:
+            add_view(self, path, view, options)
+            return view
+
+        return declare
+
+    def frontend(
+        self,
+        path: str,
+        **options: Unpack[FrontendOptions],
+    ) -> None:
+        """Serves the files of a built frontend where no route answers. See ``Frontend``."""
+        frontend = Frontend(path, **options)
+        self.frontends.append((frontend, tuple(self.dependencies)))
+        self.changed()
+
+    # Starlette's ways to declare
+
+    def add_route(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        methods: Collection[str] | None = None,
+        name: str | None = None,
+        include_in_schema: bool = True,
+    ) -> None:
+        """Declares a handler of Starlette's kind: it takes a Request and returns a Response."""
+        self._routes.append(
+            Route(path, endpoint, methods=methods, name=name, include_in_schema=include_in_schema)
+        )
+
+    def route(
+        self,
+        path: str,
+        methods: Collection[str] | None = None,
+        name: str | None = None,
+        include_in_schema: bool = True,
+    ) -> Decorator:
+        """``add_route`` as a decorator."""
+
+        def declare(handler: Handler) -> Handler:
+            self.add_route(path, handler, methods, name, include_in_schema)
+            return handler
+
+        return declare
+
+    def add_websocket_route(
+        self, path: str, endpoint: Callable[..., Any], name: str | None = None
+    ) -> None:
+        """Declares a WebSocket handler of Starlette's kind: it takes the WebSocket alone."""
+        self._routes.append(WebSocketRoute(path, endpoint, name=name))
+
+    def websocket_route(self, path: str, name: str | None = None) -> Decorator:
+        """``add_websocket_route`` as a decorator."""
+
+        def declare(handler: Handler) -> Handler:
+            self.add_websocket_route(path, handler, name)
+            return handler
+
+        return declare
+
+    def mount(self, path: str, app: ASGIApp, name: str | None = None) -> None:
+        """Hands everything below a path, and below this router's prefix, to an application."""
+        self._routes.append(Mount(self.prefix + path, app=app, name=name))
+
+    def host(self, host: str, app: ASGIApp, name: str | None = None) -> None:
+        """Hands everything that is sent to a host name to an application."""
+        self._routes.append(Host(host, app=app, name=name))
+
+    def add_event_handler(self, event_type: str, func: Callable[[], Any]) -> None:
+        """Calls ``func`` at "startup" or "shutdown", if the router has no lifespan."""
+        handlers = {"startup": self.on_startup, "shutdown": self.on_shutdown}.get(event_type)
+        if handlers is None:
+            raise DeclarationError(
+                f"There is no event {event_type!r}",
+                instead='add_event_handler("startup", ...) or add_event_handler("shutdown", ...)',
+            )
+        handlers.append(func)
+
+    @deprecated("on_event is deprecated, use a lifespan function instead.")
+    def on_event(self, event_type: str) -> Decorator:
+        """``add_event_handler`` as a decorator."""
+
+        def declare(handler: Handler) -> Handler:
+            self.add_event_handler(event_type, handler)
+            return handler
+
+        return declare
+
+    # Serving
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> Any:
+        """The path of a route by its name. Raises NoMatchFound."""
+        for route in self.dispatcher.routes:
+            try:
+                return route.url_path_for(name, **path_params)
+            except NoMatchFound:
+                continue
+        raise NoMatchFound(name, path_params)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.lifespan(scope, receive, send)
+            return
+        scope.setdefault("router", self)
+        provider = self.dependency_overrides_provider
+        overrides = getattr(provider, "dependency_overrides", None) or None
+        ex = Exchange(scope, receive, send, overrides=overrides, handlers=handlers_in(scope))
+        await failures_answered(self.serve, ex, ex.handlers)
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The router as an ASGI application, under Starlette's name for it."""
+        await self(scope, receive, send)
+
+    async def serve(self, ex: Exchange) -> None:
+        """Serves one request or connection with the route that answers it."""
+        await (self._dispatcher or self.dispatcher).serve(ex)
+
+
+async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers what no route answers: 404, or a closed WebSocket."""
+    if scope["type"] == "websocket":
+        await WebSocketClose()(scope, receive, send)
+        return
+    # inside an application its exception handlers make the reply
+    if "app" in scope:
+        raise HTTPException(status_code=404)
+    await PlainTextResponse("Not Found", status_code=404)(scope, receive, send)
+
+
+def _within(route: BaseRoute, inclusion: Inclusion | None) -> BaseRoute:
+    """A route inside the outermost router, which has no prefix to add and yet limits."""
+    return route if inclusion is None else next(flattened([route], inclusion))
+
+
+def _checked_prefix(prefix: str) -> str:
+    if prefix and not prefix.startswith("/"):
+        raise DeclarationError(
+            "A path prefix must start with '/'",
+            written=f"prefix={prefix!r}",
+            instead=f"prefix={'/' + prefix.rstrip('/')!r}",
+        )
+    if prefix.endswith("/"):
+        raise DeclarationError(
+            "A path prefix must not end with '/', as the routes will start with '/'",
+            written=f"prefix={prefix!r}",
+            instead=f"prefix={prefix.rstrip('/')!r}",
+        )
+    return prefix
+
+
+def _checked_path(path: str, endpoint: Callable[..., Any]) -> str:
+    if path and not path.startswith("/"):
+        raise DeclarationError(
+            "Routed paths must start with '/'",
+            where=place_of(endpoint),
+            written=f"{path!r}",
+            instead=f"{'/' + path!r}",
+        )
+    return path
+
+
+def _refuse_pathless(router: APIRouter) -> None:
+    for route in flattened(router.routes):
+        path = getattr(route, "path", None)
+        if path is not None and not path:
+            name = getattr(route, "name", "unknown")
+            raise DeclarationError(
+                f"Prefix and path cannot be both empty (path operation: {name})",
+                where=place_of(getattr(route, "endpoint", None)),
+                written="include_router(router)",
+                instead='include_router(router, prefix="/items")',
+            )
+
+
+def _merged_limits(outer: FormLimits, inner: FormLimits) -> FormLimits:
+    merged_limits: FormLimits = {**outer, **inner}
+    return merged_limits

@@ -1,0 +1,73 @@
+"""Middleware and exception handlers of one router, for its own routes and those below.
+
+Each request goes through the router's middleware instance, whichever of the routes answers it, so
+that a counter or a cache in it is shared, as it would be at the application.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeAlias, cast
+
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from trivium.exchange import Exchange
+from trivium.routing.failures import failures_answered
+
+__all__ = ["Subtree", "surrounded"]
+
+Serve: TypeAlias = Callable[[Exchange], Awaitable[None]]
+
+_INNER = "trivium.inner"
+
+
+class Subtree:
+    """What a router puts around its routes."""
+
+    def __init__(
+        self,
+        middleware: Sequence[Middleware],
+        exception_handlers: dict[Any, Callable[..., Any]],
+    ) -> None:
+        self.middleware = middleware
+        self.exception_handlers = exception_handlers
+        self._stack: ASGIApp | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.middleware or self.exception_handlers)
+
+    async def serve(self, serve: Serve, ex: Exchange) -> None:
+        """Serves within the router's handlers and, around them, its middleware."""
+        if not self.middleware:
+            await failures_answered(serve, ex, self.exception_handlers)
+            return
+        ex.scope.setdefault(_INNER, []).append((serve, ex))
+        await self.stack(ex.scope, ex.receive, ex.send)
+
+    @property
+    def stack(self) -> ASGIApp:
+        if self._stack is None:
+            app: ASGIApp = self._serve_inner
+            for cls, args, kwargs in reversed(self.middleware):
+                app = cls(app, *args, **kwargs)
+            self._stack = app
+        return self._stack
+
+    async def _serve_inner(self, scope: Scope, receive: Receive, send: Send) -> None:
+        serve, outer = cast(tuple[Serve, Exchange], scope[_INNER].pop())
+        ex = outer.moved(receive, send)
+        ex.scope = scope
+        await failures_answered(serve, ex, self.exception_handlers)
+
+
+def surrounded(serve: Serve, subtrees: Sequence[Subtree]) -> Serve:
+    """The way to a route through the routers around it, outermost first."""
+    for subtree in reversed(subtrees):
+        serve = _within(subtree, serve)
+    return serve
+
+
+def _within(subtree: Subtree, serve: Serve) -> Serve:
+    async def inside(ex: Exchange) -> None:
+        await subtree.serve(serve, ex)
+
+    return inside

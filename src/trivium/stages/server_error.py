@@ -1,0 +1,77 @@
+"""The last resort: an error that nothing handled becomes a 500, and is raised for the server's log.
+
+The reply leaves through the middleware inside of this one, so that it carries what they add to
+every reply: a browser shows the error of a request from another origin only with its CORS headers.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from starlette._utils import is_async_callable
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["SendMark", "ServerErrors"]
+
+_SEND = "trivium.inner_send"
+
+
+class SendMark:
+    """Notes the way out at its place in the stack, for the reply to an error."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[_SEND] = send
+        await self.app(scope, receive, send)
+
+
+class ServerErrors(ServerErrorMiddleware):
+    """Answers 500 with the handler of 500 or ``Exception``, a traceback page in debug mode."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        handler: Callable[[], Callable[..., Any] | None],
+        debug: Callable[[], bool],
+    ) -> None:
+        super().__init__(app)
+        self._find_handler = handler
+        self._is_debug = debug
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def noting_send(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noting_send)
+        except Exception as error:
+            response = await self._response(Request(scope, receive), error)
+            if not started:
+                inner_send = scope.get(_SEND, noting_send)
+                await response(scope, receive, inner_send)
+                if not started:
+                    # a middleware kept the reply to itself
+                    await response(scope, receive, send)
+            raise
+
+    async def _response(self, request: Request, error: Exception) -> Any:
+        if self._is_debug():
+            return await run_in_threadpool(self.debug_response, request, error)
+        handler = self._find_handler()
+        if handler is None:
+            return self.error_response(request, error)
+        if is_async_callable(handler):
+            return await handler(request, error)
+        return await run_in_threadpool(handler, request, error)
