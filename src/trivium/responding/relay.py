@@ -104,7 +104,10 @@ async def relay(
     except get_cancelled_exc_class() as cancelled:
         # While the end of the generator was waited for. It has ended all the same.
         failure = cancelled
-    chunks.raise_what_is_left(failure)
+    try:
+        chunks.raise_what_is_left(failure)
+    finally:
+        del failure  # its traceback holds this frame, which would hold it
 
 
 def jsonl_stream(
@@ -193,7 +196,7 @@ class _Chunks:
                 error.__context__ = failure
             raise error
         finally:
-            del error, failure  # they hold this frame, which would hold them
+            del error, failure  # as in ``relay``
 
     # The generator's side: one task, from the first step to the end.
 
