@@ -58,7 +58,7 @@ class Verdict:
         found = []
         if self.tutorial.percent < GATE:
             found.append(
-                f"{TUTORIAL} is at {self.tutorial.percent:.2f}%, under the {GATE:g}% that it needs "
+                f"{TUTORIAL} is at {rounded(self.tutorial):.2f}%, under the {GATE:g}% that it needs "
                 f"({self.tutorial.passed} of {self.tutorial.baseline})."
             )
         unexplained = sum(failure.reason is None for failure in self.failures)
