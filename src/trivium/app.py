@@ -31,7 +31,13 @@ from trivium.routing.failures import DEFAULT_HANDLERS, failures_answered
 from trivium.routing.flat import FlatRoute, flattened
 from trivium.routing.lifespan import mounted_lifespans, serve_lifespan
 from trivium.routing.options import MountedOptions, RouteOptions, VerbOptions
-from trivium.routing.router import AddOptions, APIRouter, FrontendOptions, IncludeOptions
+from trivium.routing.router import (
+    AddOptions,
+    APIRouter,
+    FrontendOptions,
+    IncludeOptions,
+    refuse_relative,
+)
 from trivium.routing.verbs import Decorator, Verb
 from trivium.stages.body_limit import AppBodyLimit
 from trivium.stages.function_middleware import FunctionMiddleware
@@ -165,7 +171,8 @@ class App(Starlette):
         self._refuse_nameless()
         if self.root_path:
             warnings.warn(
-                "The `root_path` parameter is deprecated: set the root path of the server instead.",
+                "The `root_path` parameter is deprecated: the root path is the server's to know."
+                " Set it there, as `uvicorn --root-path` and `fastapi run --root-path` do.",
                 category=TriviumDeprecationWarning,
                 stacklevel=stack_level_of_caller(),
             )
@@ -228,10 +235,12 @@ class App(Starlette):
         self, path: str, endpoint: Callable[..., Any], **options: Unpack[AddOptions]
     ) -> None:
         """Declares ``endpoint`` as the handler of ``path``."""
+        refuse_relative(path, endpoint)
         self.router.add_api_route(path, endpoint, **options)
 
     def api_route(self, path: str, **options: Unpack[RouteOptions]) -> Decorator:
         """Declares the handler of several methods: ``methods=["GET", "POST"]``."""
+        refuse_relative(path, None)
         return self.router.api_route(path, **options)
 
     def view(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[View], View]:
@@ -247,6 +256,7 @@ class App(Starlette):
         dependencies: Sequence[Depends] | None = None,
     ) -> None:
         """Declares ``endpoint`` as the handler of the WebSocket at ``path``."""
+        refuse_relative(path, endpoint)
         self.router.add_api_websocket_route(path, endpoint, name, dependencies=dependencies)
 
     def websocket(
@@ -257,6 +267,7 @@ class App(Starlette):
         dependencies: Sequence[Depends] | None = None,
     ) -> Decorator:
         """Declares the handler of a WebSocket."""
+        refuse_relative(path, None)
         return self.router.websocket(path, name, dependencies=dependencies)
 
     def frontend(self, path: str, **options: Unpack[FrontendOptions]) -> None:
@@ -392,7 +403,8 @@ class App(Starlette):
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The innermost ASGI application: the routes, and the replies to errors."""
-        scope["router"] = self.router
+        # url_for() starts from the outermost application
+        scope.setdefault("router", self.router)
         ex = Exchange(
             scope,
             receive,

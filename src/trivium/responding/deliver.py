@@ -76,8 +76,8 @@ async def _send_response(ex: Exchange, response: Response) -> None:
 
 def _swallowed() -> TriviumError:
     return TriviumError(
-        "There is no response: the handler raised an exception, and a dependency with yield"
-        " swallowed it.\n"
+        "There is no response: the handler is raising an exception and a dependency with yield"
+        " swallows it.\n"
         "    written:  except Exception: ...\n"
         "    instead:  except Exception: ...; raise"
     )

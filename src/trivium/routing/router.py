@@ -44,7 +44,14 @@ from trivium.routing.verbs import Decorator, Verb
 from trivium.routing.views import add_view
 from trivium.routing.websocket import APIWebSocketRoute
 
-__all__ = ["APIRouter", "AddOptions", "FrontendOptions", "IncludeOptions", "RouterOptions"]
+__all__ = [
+    "APIRouter",
+    "AddOptions",
+    "FrontendOptions",
+    "IncludeOptions",
+    "RouterOptions",
+    "refuse_relative",
+]
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -116,6 +123,10 @@ class APIRouter(starlette_routing.Router):
     head = Verb("HEAD")
     patch = Verb("PATCH")
     trace = Verb("TRACE")
+
+    # Starlette's routers are equal when their routes are; two empty ones must not be the same here
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     def __init__(self, **options: Unpack[RouterOptions]) -> None:
         given: dict[str, Any] = dict(options)
@@ -211,8 +222,8 @@ class APIRouter(starlette_routing.Router):
         """
         self._refuse_circle(router)
         prefix = _checked_prefix(options.get("prefix") or "")
-        if not prefix:
-            _refuse_pathless(router)
+        for route in flattened(router.routes):
+            _refuse_path(route, prefix)
         self._routes.append(Included(router, self._inclusion(router, prefix, options)))
         router._parents.add(self)
         self.lifespan_context = merged(self.lifespan_context, router.lifespan_context)
@@ -309,8 +320,7 @@ class APIRouter(starlette_routing.Router):
             ),
             "dependency_overrides_provider": self.dependency_overrides_provider,
         }
-        full_path = _checked_path(self.prefix + path, endpoint)
-        self._routes.append(route_class(full_path, endpoint, **merged_options))
+        self._routes.append(route_class(self.prefix + path, endpoint, **merged_options))
 
     def api_route(self, path: str, **options: Unpack[RouteOptions]) -> Decorator:
         """Declares the handler of several methods: ``methods=["GET", "POST"]``."""
@@ -332,7 +342,7 @@ class APIRouter(starlette_routing.Router):
         """Declares ``endpoint`` as the handler of the WebSocket at ``path``."""
         self._routes.append(
             APIWebSocketRoute(
-                _checked_path(self.prefix + path, endpoint),
+                self.prefix + path,
                 endpoint,
                 name=name,
                 dependencies=[*self.dependencies, *(dependencies or ())],
@@ -509,7 +519,8 @@ def _checked_prefix(prefix: str) -> str:
     return prefix
 
 
-def _checked_path(path: str, endpoint: Callable[..., Any]) -> str:
+def refuse_relative(path: str, endpoint: Callable[..., Any] | None) -> None:
+    """Raises DeclarationError for the path of a served route that does not start with a slash."""
     if path and not path.startswith("/"):
         raise DeclarationError(
             "Routed paths must start with '/'",
@@ -517,20 +528,22 @@ def _checked_path(path: str, endpoint: Callable[..., Any]) -> str:
             written=f"{path!r}",
             instead=f"{'/' + path!r}",
         )
-    return path
 
 
-def _refuse_pathless(router: APIRouter) -> None:
-    for route in flattened(router.routes):
-        path = getattr(route, "path", None)
-        if path is not None and not path:
-            name = getattr(route, "name", "unknown")
-            raise DeclarationError(
-                f"Prefix and path cannot be both empty (path operation: {name})",
-                where=place_of(getattr(route, "endpoint", None)),
-                written="include_router(router)",
-                instead='include_router(router, prefix="/items")',
-            )
+def _refuse_path(route: BaseRoute, prefix: str) -> None:
+    path: str | None = getattr(route, "path", None)
+    endpoint = getattr(route, "endpoint", None)
+    if path is None:
+        return
+    refuse_relative(path, endpoint)
+    if not path and not prefix and not isinstance(route, Mount):
+        name = getattr(route, "name", "unknown")
+        raise DeclarationError(
+            f"Prefix and path cannot be both empty (path operation: {name})",
+            where=place_of(endpoint),
+            written="include_router(router)",
+            instead='include_router(router, prefix="/items")',
+        )
 
 
 def _merged_limits(outer: FormLimits, inner: FormLimits) -> FormLimits:
