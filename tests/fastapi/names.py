@@ -93,24 +93,41 @@ PUBLIC = {
 }
 """What FastAPI 0.165 documents or lets people import, by module."""
 
-_INTERNAL = "private by its underscore, and nothing outside FastAPI was found to import it"
 _NOT_OURS = "part of the machinery that FastAPI reads signatures with; Trivium's is another"
 _TELEMETRY = "FastAPI's own OpenTelemetry instrumentation, which Trivium does not have"
 
 OMITTED: dict[str, dict[str, str]] = {
-    "fastapi._body_limit": {"*": _INTERNAL},
     "fastapi.cli": {"*": "the command line is `trivium`"},
+    "fastapi.dependencies.utils": dict.fromkeys(
+        [
+            "ParamDetails",
+            "SolvedDependency",
+            "add_non_field_param_to_dependency",
+            "add_param_to_fields",
+            "analyze_param",
+            "ensure_multipart_is_installed",
+            "get_typed_annotation",
+            "get_typed_return_annotation",
+            "get_validation_alias",
+            "multipart_incorrect_install_error",
+            "multipart_not_installed_error",
+            "request_body_to_args",
+            "request_params_to_args",
+            "solve_dependencies",
+        ],
+        _NOT_OURS,
+    ),
     "fastapi.middleware.asyncexitstack": {
         "*": "the exchange closes what a request opened; there is no middleware for it",
     },
     "fastapi.telemetry": {"*": _TELEMETRY},
-    "fastapi.telemetry._api": {"*": _TELEMETRY},
-    "fastapi.telemetry._asgi": {"*": _TELEMETRY},
-    "fastapi.telemetry._runtime": {"*": _TELEMETRY},
     "fastapi.utils": {
         "create_model_field": _NOT_OURS,
         "deep_dict_update": "changes its argument; Trivium merges into a new value",
         "generate_operation_id_for_path": "deprecated, and used by nothing",
     },
 }
-"""What the mirror leaves out, with the reason; ``*`` stands for the whole module."""
+"""What the mirror leaves out, with the reason; ``*`` stands for the whole module.
+
+Modules with an underscore in their name are FastAPI's own and not listed.
+"""

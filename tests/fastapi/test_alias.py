@@ -4,6 +4,8 @@ import textwrap
 
 import pytest
 
+from tests.fastapi.conftest import SRC
+
 
 @pytest.fixture
 def write(tmp_path):
@@ -306,7 +308,52 @@ class TestProgram:
 
         assert run_python("-m", "trivium.fastapi", "main.py", fails=True).strip() == "enough"
 
-    @pytest.mark.parametrize("arguments", [(), ("-m",), ("--what",)])
+    def test_code_on_the_command_line_runs_too(self, run_python):
+        code = "import fastapi, sys; print(fastapi.__name__, *sys.argv)"
+
+        printed = run_python("-m", "trivium.fastapi", "-c", code, "x")
+
+        assert printed.split() == ["trivium.fastapi", "-c", "x"]
+
+    def test_the_version_is_known_before_fastapi_is_imported(self, run_python, write):
+        write("main.py", "import importlib.metadata as m; print(m.version('fastapi'))\n")
+
+        assert run_python("-m", "trivium.fastapi", "main.py").strip() == "0.165.0"
+
+    def test_listing_the_installed_packages_does_not_import_trivium(self, run_python, write):
+        write(
+            "main.py",
+            """
+            import importlib.metadata, sys
+
+            assert list(importlib.metadata.distributions())
+            print("trivium" in sys.modules)
+            """,
+        )
+
+        assert run_python("-m", "trivium.fastapi", "main.py").strip() == "False"
+
+    def test_the_options_of_python_hold_for_the_program(self, run_python, write):
+        write("main.py", "import sys; print(sys.flags.optimize, sys.warnoptions)\n")
+
+        printed = run_python("-O", "-m", "trivium.fastapi", "main.py")
+
+        assert printed.strip() == "1 ['error']"
+
+    def test_it_refuses_where_the_environment_is_ignored(self, run_python, write):
+        write("main.py", "")
+
+        code = """
+            import sys
+            sys.path.insert(0, sys.argv[1])
+            from trivium.fastapi._alias.program import run
+            run(["main.py"])
+            """
+        errors = run_python("-E", "-c", textwrap.dedent(code), str(SRC), fails=True)
+
+        assert "-E and -I" in errors
+
+    @pytest.mark.parametrize("arguments", [(), ("-x",), ("--what",)])
     def test_without_a_program_it_says_how_to_name_one(self, run_python, arguments):
         assert "usage:" in run_python("-m", "trivium.fastapi", *arguments, fails=True)
 

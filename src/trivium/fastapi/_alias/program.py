@@ -1,17 +1,16 @@
 """``python -m trivium.fastapi``: runs a program in which ``fastapi`` means Trivium."""
 
 import os
-import runpy
+import subprocess
 import sys
 from pathlib import Path
-
-from trivium.fastapi._alias.finder import install
 
 __all__ = ["run"]
 
 USAGE = """\
 usage: python -m trivium.fastapi FILE [ARGUMENT ...]
        python -m trivium.fastapi -m MODULE [ARGUMENT ...]
+       python -m trivium.fastapi -c CODE [ARGUMENT ...]
 
 Runs a Python program as `python` does, with `fastapi` meaning Trivium in it and in the Python
 processes that it starts. For example:
@@ -24,29 +23,40 @@ STARTUP = str(Path(__file__).with_name("startup"))
 
 
 def run(arguments: list[str]) -> None:
-    """Runs the program that ``arguments`` name, those after ``python -m trivium.fastapi``.
+    """Becomes the program that ``arguments`` name, those after ``python -m trivium.fastapi``.
 
-    Raises ``SystemExit`` when there is none, and whatever the program raises.
+    Python is started anew, so that the program finds everything as it would without us: its
+    ``__main__``, its path, and no module imported before it asks for it. What ``PYTHONPATH`` names
+    first then installs the alias, in that process and in those that it starts.
+
+    Raises ``SystemExit`` when there is no program or Python is told to ignore ``PYTHONPATH``.
     """
-    match arguments:
-        case ["-m", module, *_]:
-            _prepare(arguments[1:])
-            runpy.run_module(module, run_name="__main__", alter_sys=True)
-        case ["-h" | "--help"]:
-            sys.stdout.write(USAGE)
-        case [file, *_] if not file.startswith("-"):
-            _prepare(arguments)
-            # As `python FILE` does; `python -m` has put the current directory there instead.
-            if not sys.flags.safe_path:
-                sys.path[0] = str(Path(file).resolve().parent)
-            runpy.run_path(file, run_name="__main__")
-        case _:
-            raise SystemExit(USAGE)
-
-
-def _prepare(argv: list[str]) -> None:
-    install()
-    sys.argv = argv
+    if arguments in (["-h"], ["--help"]):
+        sys.stdout.write(USAGE)
+        return
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-c", "-m")):
+        raise SystemExit(USAGE)
+    if sys.flags.ignore_environment:
+        raise SystemExit(
+            "python -m trivium.fastapi works by PYTHONPATH, which -E and -I tell Python to ignore."
+        )
     inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    if STARTUP not in inherited:
-        os.environ["PYTHONPATH"] = os.pathsep.join([STARTUP, *filter(None, inherited)])
+    rest = [entry for entry in inherited if entry and entry != STARTUP]
+    os.environ["PYTHONPATH"] = os.pathsep.join([STARTUP, *rest])
+    _become([sys.executable, *_own_options(), *arguments])
+
+
+def _own_options() -> list[str]:
+    """The options that Python itself was started with: ``-W error``, ``-X dev``, ``-O``."""
+    # Private by its name, and what multiprocessing starts its processes with.
+    options: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # see above
+    return options
+
+
+def _become(command: list[str]) -> None:
+    if sys.platform == "win32":
+        # There, exec would leave the console to the shell while the program still runs.
+        raise SystemExit(subprocess.call(command))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(command[0], command)

@@ -1,30 +1,40 @@
 """Python imports this when it starts with this directory on ``PYTHONPATH``.
 
-It makes ``fastapi`` mean Trivium in the processes that a program started by
-``python -m trivium.fastapi`` starts itself: a reloader's, a worker's. Trivium is imported only when
+It makes ``fastapi`` mean Trivium in a program that ``python -m trivium.fastapi`` runs, and in the
+processes that the program starts itself: a reloader's, a worker's. Trivium is imported only when
 ``fastapi`` is, since most processes never do.
 """
 
 import importlib.util
 import sys
-from importlib.abc import MetaPathFinder
+from collections.abc import Iterable
 from importlib.machinery import ModuleSpec, PathFinder
+from importlib.metadata import Distribution, DistributionFinder
 from pathlib import Path
 
 
-class _OnFirstImport(MetaPathFinder):
+class _OnFirstUse(DistributionFinder):
     """Installs the alias as soon as someone asks for ``fastapi``, and steps aside."""
 
     def find_spec(
         self, fullname: str, path: object = None, target: object = None
     ) -> ModuleSpec | None:
-        if fullname != "fastapi" or self not in sys.meta_path:
-            return None
-        sys.meta_path.remove(self)
+        return self._successor().find_spec(fullname, None) if fullname == "fastapi" else None
+
+    def find_distributions(
+        self, context: DistributionFinder.Context | None = None
+    ) -> Iterable[Distribution]:
+        if context is None or (context.name or "").lower() != "fastapi":
+            return ()
+        return self._successor().find_distributions(context)
+
+    def _successor(self) -> DistributionFinder:
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
         from trivium.fastapi._alias.finder import Finder, install
 
         install()
-        return Finder().find_spec(fullname)
+        return Finder()
 
 
 def _run_shadowed() -> None:
@@ -36,5 +46,5 @@ def _run_shadowed() -> None:
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
-sys.meta_path.insert(0, _OnFirstImport())
+sys.meta_path.insert(0, _OnFirstUse())
 _run_shadowed()
