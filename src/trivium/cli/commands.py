@@ -1,0 +1,133 @@
+"""The commands. Each imports what it needs when it runs, so that `--help` costs nothing."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+cli = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Look into a Trivium app: its routes, and what a request does.",
+)
+
+AppName = (
+    "module:attribute, a file, or both (src/main.py:app). Without it: entrypoint of [tool.trivium] "
+    "or [tool.fastapi] in pyproject.toml, else main.py, app.py, api.py, here or in app/."
+)
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs to read.")]
+IsFactory = Annotated[
+    bool, typer.Option("--factory", help="The name is that of a function that makes the app.")
+]
+
+
+@cli.callback(invoke_without_command=True)
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    if version:
+        import platform
+        from importlib.metadata import version as version_of
+
+        typer.echo(f"trivium {version_of('trivium')} (Python {platform.python_version()})")
+        raise typer.Exit
+
+
+@cli.command()
+def routes(
+    app: Annotated[str | None, typer.Argument(metavar="[APP]", help=AppName)] = None,
+    factory: IsFactory = False,
+    as_json: AsJson = False,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Show those of the documentation pages too.")
+    ] = False,
+) -> None:
+    """List every route in the order in which routes are tried, with its handler."""
+    with _errors_told():
+        from trivium.cli.loading import load_app
+        from trivium.cli.route_table import rows, table
+
+        listed = rows(load_app(app, factory=factory).routes_flat())
+    if as_json:
+        _write_json([row.as_json() for row in listed])
+        return
+    shown = listed if show_all else [row for row in listed if not row.builtin]
+    console = _console()
+    console.print(table(shown, Path.cwd()))
+    if hidden := len(listed) - len(shown):
+        console.print(f"\nand {hidden} of the documentation pages: --all shows them", style="dim")
+
+
+@cli.command("explain")
+def explain_(
+    method: Annotated[str, typer.Argument(help="GET, POST, ..., or WS for a WebSocket.")],
+    path: Annotated[str, typer.Argument(help="A path (/flights/7) or a template (/flights/{id}).")],
+    app: Annotated[str | None, typer.Option(metavar="APP", help=AppName)] = None,
+    factory: IsFactory = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a request runs: the route, its dependencies in order, and its response."""
+    with _errors_told():
+        from trivium.cli.loading import load_app
+        from trivium.cli.plan_view import view
+        from trivium.routing.explain import explain, layers
+
+        found = load_app(app, factory=factory)
+        around = layers(found.user_middleware, found.max_body_size)
+        explanation = explain(found.router, method, path, around=around)
+    if as_json:
+        _write_json(explanation)
+    else:
+        _console().print(view(explanation, Path.cwd()))
+
+
+@contextmanager
+def _errors_told() -> Iterator[None]:
+    """End with status 1 and a message, where what went wrong is the user's to mend."""
+    from trivium.errors import TriviumError
+
+    try:
+        yield
+    except TriviumError as error:
+        from trivium.cli.errors import AppFailed
+
+        if isinstance(error, AppFailed) and error.__cause__ is not None:
+            typer.echo(_own_traceback(error.__cause__), err=True)
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _own_traceback(error: BaseException) -> str:
+    """The traceback of the app's code, from its first line on: how it was reached is known."""
+    import traceback
+
+    told = traceback.TracebackException.from_exception(error)
+    own = [
+        frame
+        for frame in told.stack
+        if not frame.filename.startswith("<frozen importlib")
+        and "importlib" not in Path(frame.filename).parts
+        and Path(frame.filename).parent != Path(__file__).parent
+    ]
+    told.stack = traceback.StackSummary.from_list(own)
+    return "".join(told.format()).rstrip()
+
+
+def _write_json(data: Any) -> None:
+    typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def _console() -> "Console":
+    """A console as wide as its lines, where it is no terminal that has a width."""
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=10_000)
