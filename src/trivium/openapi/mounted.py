@@ -53,11 +53,11 @@ class _Mounted:
 
     @classmethod
     def of(cls, route: Any) -> "_Mounted":
-        """What a Mount, or a route context of one, mounts."""
-        original = getattr(route, "original_route", route)
+        """What the Mount of a route context mounts."""
+        original = route.original_route
         prefix = re.sub(r"{(\w+):\w+}", r"{\1}", route.path.rstrip("/"))
-        convertors = original.param_convertors
-        parameters = [_parameter(n, convertors.get(n)) for n in re.findall(r"{(\w+)}", prefix)]
+        names = re.findall(r"{(\w+)}", prefix)
+        parameters = [_parameter(name, route.param_convertors.get(name)) for name in names]
         # A Mount with middleware wraps the application, and keeps both.
         return cls(prefix, parameters, getattr(original, "_base_app", original.app))
 
@@ -68,12 +68,10 @@ class _Mounted:
             if getattr(self.app, "openapi_url", None):
                 yield self
             return
-        for route in getattr(self.app, "routes", None) or ():
-            if isinstance(route, Mount):
-                inner = _Mounted.of(route)
-                yield from _Mounted(
-                    self.prefix + inner.prefix, self.parameters + inner.parameters, inner.app
-                ).documented
+        for inner in _mounts(getattr(self.app, "routes", None) or ()):
+            yield _Mounted(
+                self.prefix + inner.prefix, self.parameters + inner.parameters, inner.app
+            )
 
     @property
     def label(self) -> str:

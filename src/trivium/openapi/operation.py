@@ -79,8 +79,9 @@ class Operations:
         # already, and the security schemes would be offered as the server's own.
         called = Operations(self._field_schemas, self._operation_ids, self._refusal)
         return {
-            callback.name: {callback.path: called.path_item(callback)}
-            for callback in described_routes(callbacks)
+            callback.name: {callback.path: called.path_item(cast(DescribedRoute, callback))}
+            for callback in callbacks
+            if isinstance(callback, APIRoute)
         }
 
     def _responses(self, route: DescribedRoute, requirements: Requirements) -> dict[str, Any]:

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from typing import Any
-from urllib.parse import urlsplit
 
 __all__ = ["EMPTY_STYLE", "content_security_policy"]
 
@@ -29,7 +28,7 @@ _BASE = {
     "frame-ancestors": ("'self'",),
 }
 # Host sources as CSP writes them; anything else in a document must not reach a header.
-_ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d+)?\Z")
+_ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d+)?(?=[/?#]|\Z)", re.ASCII)
 
 
 def content_security_policy(
@@ -49,10 +48,8 @@ def content_security_policy(
 
 def _origins(document: Mapping[str, Any]) -> Iterator[str]:
     for url in _called_urls(document):
-        parts = urlsplit(url.lower())
-        origin = f"{parts.scheme}://{parts.netloc}"
-        if _ORIGIN.match(origin):
-            yield origin
+        if origin := _ORIGIN.match(url.lower()):
+            yield origin.group()
 
 
 def _called_urls(document: Mapping[str, Any]) -> Iterator[str]:
