@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from tests.differential.profiles import fuzz
-from tests.responding.values import RECIPES, Data, Flight, Plain, Str
+from tests.responding.values import ODDITIES, RECIPES, Data, Flight, Plain, Str
 from trivium.errors import PydanticV1NotSupportedError
 from trivium.responding import encoders
 from trivium.responding.encoders import jsonable_encoder
@@ -89,13 +89,18 @@ OPTIONS = st.fixed_dictionaries(
 )
 
 
-@fuzz(400)
+@fuzz(200)
 @given(recipe=RECIPES, options=OPTIONS)
 def test_any_value_is_encoded_as_by_fastapi(recipe, options):
     note(f"{recipe()!r} {options!r}")
     assert outcome(jsonable_encoder, recipe(), **options) == outcome(
         reference.jsonable_encoder, recipe(), **options
     )
+
+
+@pytest.mark.parametrize("value", ODDITIES, ids=lambda value: type(value).__name__)
+def test_an_odd_value_is_encoded_as_by_fastapi(value):
+    assert outcome(jsonable_encoder, value) == outcome(reference.jsonable_encoder, value)
 
 
 @fuzz(200)
@@ -117,6 +122,13 @@ def test_the_signature_is_fastapis():
 def test_the_table_has_an_encoder_for_every_type_of_fastapis():
     missing = set(reference.ENCODERS_BY_TYPE) - set(encoders.ENCODERS_BY_TYPE)
     assert {kind.__name__ for kind in missing} <= {"PyExtraColor"}  # a placeholder where absent
+
+
+def test_a_colour_is_its_text_wherever_its_class_lives(monkeypatch):
+    extra = pytest.importorskip("pydantic_extra_types.color").Color
+    assert jsonable_encoder(extra("blue")) == "blue"
+    monkeypatch.setitem(sys.modules, "pydantic.color", None)
+    assert list(encoders._color_types()) == [extra]
 
 
 def test_a_table_is_turned_round_as_by_fastapi():

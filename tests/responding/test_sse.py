@@ -62,13 +62,13 @@ def received(stream: bytes) -> list[dict[str, str]]:
 # One event.
 
 
-@fuzz(300)
+@fuzz(150)
 @given(st.fixed_dictionaries({}, optional=FIELDS))
 def test_an_event_has_the_bytes_of_fastapis(fields):
     assert format_sse_event(**fields) == reference.format_sse_event(**fields)
 
 
-@fuzz(300)
+@fuzz(150)
 @given(st.fixed_dictionaries({**FIELDS, "data_str": TEXT}))
 def test_a_client_receives_what_was_sent_and_no_field_more(fields):
     sent = {
@@ -111,7 +111,7 @@ def _first_words(message):
     return message.partition("'raw_data'")[0]
 
 
-@fuzz(300)
+@fuzz(150)
 @given(
     st.dictionaries(
         st.sampled_from(["data", "raw_data", "event", "id", "retry", "comment", "unknown"]), VALUES
