@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import Unpack, deprecated
 
 from trivium.binding.container import Container, Resolver
+from trivium.binding.limits import limited
 from trivium.binding.params import Depends
 from trivium.errors import DeclarationError, TriviumDeprecationWarning, stack_level_of_caller
 from trivium.exchange import Exchange
@@ -39,7 +40,6 @@ from trivium.routing.router import (
     refuse_relative,
 )
 from trivium.routing.verbs import Decorator, Verb
-from trivium.stages.body_limit import AppBodyLimit
 from trivium.stages.function_middleware import FunctionMiddleware
 from trivium.stages.server_error import SendMark, ServerErrors
 
@@ -298,7 +298,7 @@ class App(Starlette):
         """Calls ``func`` at "startup" or "shutdown", if the application has no lifespan."""
         self.router.add_event_handler(event_type, func)
 
-    @deprecated("on_event is deprecated, use a lifespan function instead.")
+    @deprecated("on_event is deprecated, use lifespan event handlers instead.")
     def on_event(self, event_type: str) -> Decorator:
         """``add_event_handler`` as a decorator."""
 
@@ -380,7 +380,7 @@ class App(Starlette):
         """The way of a request from the outermost middleware to the routes."""
         layers: list[Middleware] = []
         if self.max_body_size is not None:
-            layers.append(Middleware(AppBodyLimit, size=self.max_body_size))
+            layers.append(Middleware(limited, size=self.max_body_size))
         layers += self.user_middleware
         # a reply to an error cannot leave through Starlette's function middleware, which is over
         index = next((i for i, layer in enumerate(layers) if _is_base_http(layer)), len(layers))

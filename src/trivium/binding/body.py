@@ -39,7 +39,8 @@ async def read_body(
     """
     try:
         if is_form:
-            form = await ex.request.form(**form_limits)
+            inherited = ex.scope.get("trivium.form_limits") or {}
+            form = await ex.request.form(**{**inherited, **form_limits})
             ex.files_to_close(form)
             return form
         raw = await ex.body()

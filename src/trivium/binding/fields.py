@@ -111,6 +111,12 @@ class Field:
     def __repr__(self) -> str:
         return f"Field({self.name!r}, {self.field_info!r}, mode={self.mode!r})"
 
+    def renamed(self, name: str) -> "Field":
+        """The same declaration under another name; the validator is shared."""
+        field = Field(self.field_info, name, self.mode, self.config)
+        field._checker = self._checker
+        return field
+
     @property
     def validation_alias(self) -> str | None:
         """The one name the value is read by, where a single one was declared."""
@@ -344,14 +350,14 @@ def _is_pydantic_v1(annotation: Any) -> bool:
 def _cannot_describe(annotation: Any, mode: Mode) -> DeclarationError:
     if mode == "serialization":
         return DeclarationError(
-            f"Invalid args for response field! {annotation!r} is not a type that Pydantic can"
-            " describe, so it can be neither validated nor documented.",
+            f"Invalid args for response field! {annotation!r} is not a valid Pydantic field type,"
+            " so it can be neither validated nor documented.",
             written=f"-> {annotation}",
             instead="response_model=None in the decorator, or a return annotation of Pydantic's",
         )
     return DeclarationError(
-        f"Invalid args for response field! {annotation!r} is not a type that Pydantic can"
-        " describe, so the parameter cannot be validated.",
+        f"Invalid args for response field! {annotation!r} is not a valid Pydantic field type, so"
+        " the parameter cannot be validated.",
         written=f"{annotation}",
         instead="a type of Pydantic's, Annotated[..., Depends(...)], or arbitrary_types_allowed",
     )

@@ -94,8 +94,9 @@ class _ShieldedExit(AbstractAsyncContextManager[T]):
             swallowed = bool(await self.cm.__aexit__(kind, error, traceback))
         finally:
             self.cleanup.shield = before
-        # a task group inside the generator may have swallowed the cancellation of its parent
-        await checkpoint_if_cancelled()
+        if error is None or swallowed:
+            # a task group inside the generator may have swallowed the cancellation of its parent
+            await checkpoint_if_cancelled()
         return swallowed
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 import anyio.to_thread
-from starlette.datastructures import FormData
 
 from trivium.binding.body import read_body
 from trivium.binding.callables import CallKind, name_of
@@ -25,7 +24,6 @@ from trivium.binding.steps import (
     thread_group,
     visitor,
 )
-from trivium.binding.values import Errors
 from trivium.errors import (
     EndpointContext,
     RequestValidationError,
@@ -102,10 +100,12 @@ class Plan:
                 context=lambda: self.context(ex),
             )
         run = Run(len(self.steps), body)
-        if self.body == "form":
-            await self._take_forms(run)
         if self.groups:
             await run_groups(self.groups, ex, run)
+        if self.handler.form is not None:
+            if self._visit is not None:
+                await anyio.to_thread.run_sync(self._visit, ex, run)
+            await self.handler.take_form(run)
         if self.is_threaded:
             return await anyio.to_thread.run_sync(self._call_in_thread, ex, run, finish)
         arguments = self.handler.arguments(ex, run)
@@ -131,23 +131,12 @@ class Plan:
         return any(below.call in dependencies for below in self.dependant.walk())
 
     def _call_in_thread(self, ex: Exchange, run: Run, finish: Finish) -> Any:
-        if self._visit is not None:
+        if self._visit is not None and self.handler.form is None:
             self._visit(ex, run)
         arguments = self.handler.arguments(ex, run)
         if arguments is None:
             raise self._invalid(ex, run)
         return finish(self.handler.call(**arguments), ex)
-
-    async def _take_forms(self, run: Run) -> None:
-        """Takes the parts of a form out before the steps run, for files are read asynchronously."""
-        if not isinstance(run.body, FormData):
-            return
-        run.form_results = {}
-        for step in (*self.steps, self.handler):
-            if step.form is not None:
-                taken: dict[str, Any] = {}
-                errors: Errors | None = await step.form(run.body, taken)
-                run.form_results[step.index] = (taken, errors)
 
     def _invalid(self, ex: Exchange, run: Run) -> ValidationException:
         context = self.context(ex)

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
 
 import anyio.to_thread
+from starlette.datastructures import FormData
 
 from trivium.binding.analysis import analyse
 from trivium.binding.body import BodyArguments, FormArguments, body_arguments, form_arguments
@@ -35,7 +36,7 @@ class Run:
         self.body = body
         self.errors: Errors = []
         self.failed: dict[int, Errors] = {}
-        self.form_results: dict[int, tuple[dict[str, Any], Errors | None]] | None = None
+        self.form_results: dict[int, tuple[dict[str, Any], Errors | None]] = {}
 
 
 class Step:
@@ -87,6 +88,12 @@ class Step:
         elif self.kind is CallKind.SYNC_GENERATOR:
             self.make_context = contextmanager(self.call)
 
+    async def take_form(self, run: Run) -> None:
+        """Takes this step's parts out of the form; awaited, for files are read asynchronously."""
+        if self.form is not None and isinstance(run.body, FormData):
+            taken: dict[str, Any] = {}
+            run.form_results[self.index] = (taken, await self.form(run.body, taken))
+
     @property
     def runs_in_thread(self) -> bool:
         """Whether the step is part of a worker thread's visit."""
@@ -107,7 +114,7 @@ class Step:
                 errors = [*errors, *found] if errors else found
         if self.body is not None:
             found = self.body(run.body, arguments)
-        elif self.form is not None and run.form_results is not None:
+        elif self.form is not None and self.index in run.form_results:
             taken, found = run.form_results[self.index]
             arguments.update(taken)
         else:
@@ -156,12 +163,14 @@ class Step:
         semaphore = self.dependant.limit.get_semaphore()
         if self.make_context is not None:
             await self._stack(ex).enter_async_context(semaphore)
-            await self._anywhere(ex, run)
+            await self.run_anywhere(ex, run)
             return
         async with semaphore:
-            await self._anywhere(ex, run)
+            await self.run_anywhere(ex, run)
 
-    async def _anywhere(self, ex: Exchange, run: Run) -> None:
+    async def run_anywhere(self, ex: Exchange, run: Run) -> None:
+        """Takes the step's parts of a form, then calls where it belongs."""
+        await self.take_form(run)
         if self.runs_in_thread:
             await anyio.to_thread.run_sync(self.run_in_thread, ex, run)
         else:
@@ -216,7 +225,7 @@ def grouped(steps: Sequence[Step]) -> tuple[list[Group], list[Step]]:
     groups: list[Group] = []
     in_thread: list[Step] = []
     for step in steps:
-        if step.runs_in_thread and step.dependant.limit is None:
+        if step.runs_in_thread and step.dependant.limit is None and step.form is None:
             in_thread.append(step)
             continue
         if step.reuses is not None and in_thread:
@@ -265,7 +274,9 @@ def _lone_group(step: Step) -> Group:
         return reuse
     if step.dependant.scope == "app":
         return _app_group(step)
-    return step.run if step.dependant.limit is None else step.run_limited
+    if step.dependant.limit is not None:
+        return step.run_limited
+    return step.run if step.form is None else step.run_anywhere
 
 
 def _app_group(step: Step) -> Group:

@@ -12,12 +12,11 @@ from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.routing import BaseRoute, Match, Mount, Route, WebSocketRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Scope
 
-from trivium.binding.limits import limited
 from trivium.exchange import Exchange
-from trivium.routing.failures import failures_answered
 from trivium.routing.frontends import Frontends
+from trivium.routing.limiting import within_limit
 from trivium.routing.route import APIRoute
 from trivium.routing.subtree import surrounded
 from trivium.routing.table import Entry, Found, Table
@@ -143,7 +142,7 @@ def _entry(order: int, route: BaseRoute) -> Entry:
     subtrees = getattr(route, "subtrees", ())
     if type(route).matches in _OWN_MATCHES:
         if isinstance(route, APIRoute):
-            serve = _with_limit(route.serve, route.max_body_size)
+            serve = within_limit(route.serve, route.max_body_size)
             template, methods = route.template, frozenset(route.methods)
         elif isinstance(route, APIWebSocketRoute):
             serve = route.serve
@@ -174,30 +173,17 @@ _OWN_MATCHES = frozenset(
 
 
 def _starlette_server(route: BaseRoute) -> Serve:
+    form_limits = getattr(route, "form_limits", None)
+
     async def serve(ex: Exchange) -> None:
         if ex.overrides is not None:
             ex.scope["trivium.overrides"] = ex.overrides
+        if form_limits:
+            inherited = ex.scope.get("trivium.form_limits") or {}
+            ex.scope["trivium.form_limits"] = {**inherited, **form_limits}
         await route.handle(ex.scope, ex.receive, ex.send)
 
     return serve
-
-
-def _with_limit(serve: Serve, size: int | None) -> Serve:
-    if size is None:
-        return serve
-
-    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
-        outer = scope["trivium.limited"]
-        ex = outer.moved(receive, send)
-        await failures_answered(serve, ex, ex.handlers)
-
-    app = limited(inner, size)
-
-    async def serve_limited(ex: Exchange) -> None:
-        ex.scope["trivium.limited"] = ex
-        await app(ex.scope, ex.receive, ex.send)
-
-    return serve_limited
 
 
 async def _refuse(ex: Exchange, allowed: set[str]) -> None:

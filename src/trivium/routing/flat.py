@@ -181,6 +181,7 @@ def _prefixed(route: BaseRoute, inclusion: Inclusion) -> BaseRoute:
     extra: dict[str, Any] = {
         "original_route": route,
         "subtrees": (*inclusion.subtrees, *_subtrees(route)),
+        "form_limits": {**inclusion.form_limits, **getattr(route, "form_limits", {})},
     }
     if isinstance(served, Route | WebSocketRoute | Mount):
         path = inclusion.prefix + served.path

@@ -9,11 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from trivium.binding.limits import first_given
 from trivium.binding.params import Depends
 from trivium.exchange import Exchange
 from trivium.routing.flat import Included
 from trivium.routing.frontend import Frontend
 from trivium.routing.inclusion import Inclusion
+from trivium.routing.limiting import within_limit
 from trivium.routing.route import APIRoute
 from trivium.routing.subtree import Subtree, surrounded
 
@@ -35,6 +37,7 @@ class Placed:
     dependencies: Sequence[Depends]
     subtrees: tuple[Subtree, ...]
     overrides_provider: object
+    max_body_size: int | None
 
 
 class Frontends:
@@ -64,6 +67,7 @@ def _placed(router: "APIRouter", inclusion: Inclusion | None) -> Iterator[Placed
             (*outer.dependencies, *dependencies),
             outer.subtrees,
             outer.overrides_provider,
+            first_given(outer.max_body_size, router.max_body_size),
         )
     yield from _below(router.routes, inclusion)
 
@@ -90,7 +94,7 @@ def _server(one: Placed) -> Serve:
         dependency_overrides_provider=one.overrides_provider,
         include_in_schema=False,
     )
-    return surrounded(route.serve, one.subtrees)
+    return surrounded(within_limit(route.serve, one.max_body_size), one.subtrees)
 
 
 def _refuser(one: Placed) -> Serve:
@@ -100,7 +104,7 @@ def _refuser(one: Placed) -> Serve:
         response = await _respond(one, ex.request)
         await response(ex.scope, ex.receive, ex.send)
 
-    return surrounded(refuse, one.subtrees)
+    return surrounded(within_limit(refuse, one.max_body_size), one.subtrees)
 
 
 async def _respond(one: Placed, request: Request) -> Response:

@@ -247,6 +247,7 @@ class APIRoute(starlette_routing.Route):
         route.subtrees = inclusion.subtrees
         route.unique_id = route._unique_id()
         route._analyse_included(inclusion, self)
+        route._rename_fields(self.unique_id)
         if inclusion.responses:
             route._describe_further_responses()
         if route.response_class is not self.response_class:
@@ -254,6 +255,18 @@ class APIRoute(starlette_routing.Route):
             route.is_sse_stream = streams and is_subclass(route.response_class, EventSourceResponse)
             route.is_json_stream = streams and isinstance(route.response_class, DefaultPlaceholder)
         return route
+
+    def _rename_fields(self, unique_id: str) -> None:
+        """The titles in the document are made of the operation id, which has changed."""
+
+        def renamed(field: Field) -> Field:
+            return field.renamed(field.name.removesuffix(unique_id) + self.unique_id)
+
+        if self.response_field is not None:
+            self.response_field = renamed(self.response_field)
+        if self.stream_item_field is not None:
+            self.stream_item_field = renamed(self.stream_item_field)
+        self.response_fields = {k: renamed(f) for k, f in self.response_fields.items()}
 
     def _analyse_included(self, inclusion: Inclusion, declared: "APIRoute") -> None:
         path = self.path_format

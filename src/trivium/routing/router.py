@@ -447,7 +447,7 @@ class APIRouter(starlette_routing.Router):
             )
         handlers.append(func)
 
-    @deprecated("on_event is deprecated, use a lifespan function instead.")
+    @deprecated("on_event is deprecated, use lifespan event handlers instead.")
     def on_event(self, event_type: str) -> Decorator:
         """``add_event_handler`` as a decorator."""
 

@@ -53,6 +53,9 @@ class Verb:
         self.method = method
         self.__doc__ = f"Declares handlers of {method} requests."
 
+    def __call__(self, owner: Owner, path: str, **options: Unpack[VerbOptions]) -> Decorator:
+        return BoundVerb(owner, self.method)(path, **options)
+
     @overload
     def __get__(self, owner: None, kind: type[Any]) -> "Verb": ...
 

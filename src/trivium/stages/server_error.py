@@ -9,9 +9,13 @@ from typing import Any
 
 from starlette._utils import is_async_callable
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from trivium.binding.limits import limit_error
+from trivium.routing.failures import http_exception_handler
 
 __all__ = ["SendMark", "ServerErrors"]
 
@@ -54,13 +58,20 @@ class ServerErrors(ServerErrorMiddleware):
                 started = True
             await send(message)
 
+        # a mounted application shares the scope of the one around it
+        scope[_SEND] = noting_send
         try:
             await self.app(scope, receive, noting_send)
         except Exception as error:
+            over_limit = limit_error(scope, error)
+            if isinstance(over_limit, HTTPException) and not started:
+                # a mounted application answers for the limit of the one around it
+                refusal = await http_exception_handler(Request(scope, receive), over_limit)
+                await refusal(scope, receive, noting_send)
+                return
             response = await self._response(Request(scope, receive), error)
             if not started:
-                inner_send = scope.get(_SEND, noting_send)
-                await response(scope, receive, inner_send)
+                await response(scope, receive, scope[_SEND])
                 if not started:
                     # a middleware kept the reply to itself
                     await response(scope, receive, send)
