@@ -194,6 +194,7 @@ class TestInstall:
         assert printed.strip() == '{"size":3,"token":null}'
 
 
+@pytest.mark.slow
 class TestProgram:
     """``python -m trivium.fastapi``."""
 
