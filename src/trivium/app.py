@@ -28,12 +28,13 @@ from trivium.openapi import (
     with_mounted,
 )
 from trivium.openapi.refusal import UNPROCESSABLE
+from trivium.routing.explain import explain, layers
+from trivium.routing.explanation import Explanation
 from trivium.routing.failures import DEFAULT_HANDLERS, failures_answered
 from trivium.routing.flat import FlatRoute, flattened
 from trivium.routing.lifespan import mounted_lifespans, serve_lifespan
-from trivium.routing.options import MountedOptions, RouteOptions, VerbOptions
+from trivium.routing.options import AddOptions, MountedOptions, RouteOptions, VerbOptions
 from trivium.routing.router import (
-    AddOptions,
     APIRouter,
     FrontendOptions,
     IncludeOptions,
@@ -179,7 +180,7 @@ class App(Starlette):
         self.state = State()
         self.dependency_overrides: dict[Callable[..., Any], Callable[..., Any]] = {}
         self.container = Container(lambda: self.dependency_overrides)
-        self.router: APIRouter = APIRouter(  # type: ignore[assignment]  # Starlette has its own
+        self.router: APIRouter = APIRouter(
             **{name: given[name] for name in _ROUTER_OPTIONS if name in given},
             dependency_overrides_provider=self,
         )
@@ -345,6 +346,11 @@ class App(Starlette):
     def routes_flat(self) -> Iterator[FlatRoute]:
         """Every route with its full path; the stable way to see what is served."""
         return self.router.routes_flat()
+
+    def explain(self, method: str, path: str) -> Explanation:
+        """The compiled plan of the route that would answer, for tools; see ``trivium explain``."""
+        around = layers(self.user_middleware, self.max_body_size)
+        return explain(self.router, method, path, around=around)
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document; made anew when the routes have changed."""

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import anyio
 from anyio.abc import TaskGroup
@@ -78,7 +78,7 @@ class Container:
 
     async def value_of(self, dependant: Dependant) -> Any:
         """The one value of an application-scoped dependency."""
-        call = dependant.call
+        call = cast(Callable[..., Any], dependant.call)
         if call in self._values:
             return self._values[call]
         if self._orders is None:
@@ -115,7 +115,7 @@ class Container:
                 order.made.set()
 
     async def _make(self, dependant: Dependant, ex: Exchange) -> Any:
-        call = dependant.call
+        call = cast(Callable[..., Any], dependant.call)
         if call not in self._values:
             self._values[call] = await _value(dependant, ex, self._overrides())
         return self._values[call]

@@ -96,7 +96,7 @@ class Dependant:
 
     def walk(self) -> Iterator["Dependant"]:
         """This one and all below it, each parent before its children, in declaration order."""
-        pending = [self]
+        pending: list[Dependant] = [self]
         while pending:
             current = pending.pop()
             yield current

@@ -99,7 +99,7 @@ class Field:
     ) -> None:
         self.field_info = field_info
         self.name = name
-        self.mode = mode
+        self.mode: Mode = mode
         self.config = config
         self.alias: str = field_info.alias if field_info.alias is not None else name
         self.required: bool = field_info.is_required()
@@ -314,7 +314,7 @@ def _shared_adapter(annotation: Any, spelling: str) -> TypeAdapter[Any]:
 
 
 def _full_adapter(info: FieldInfo, config: ConfigDict | None) -> TypeAdapter[Any]:
-    attributes = {
+    attributes: dict[str, Any] = {
         attribute: value
         for attribute in _FIELD_ATTRIBUTES
         if (value := getattr(info, attribute, Undefined)) is not Undefined

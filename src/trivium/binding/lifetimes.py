@@ -45,18 +45,17 @@ async def contextmanager_in_threadpool(cm: AbstractContextManager[T]) -> AsyncGe
     """A synchronous context manager as an asynchronous one; both ends run in worker threads."""
     value = await anyio.to_thread.run_sync(cm.__enter__)
     exit_in_thread = _ThreadedExit(cm)
-    try:
+    async with exit_in_thread:
         yield value
-    except BaseException as error:
-        if not await exit_in_thread.__aexit__(type(error), error, error.__traceback__):
-            raise
-    else:
-        await exit_in_thread.__aexit__(None, None, None)
 
 
-class _ThreadedExit(AbstractAsyncContextManager[Any]):
+class _ThreadedExit(AbstractAsyncContextManager[None, bool]):
     def __init__(self, cm: AbstractContextManager[Any]) -> None:
         self.cm = cm
+
+    async def __aenter__(self) -> None:
+        """The context was entered before."""
+        return None
 
     async def __aexit__(
         self,
@@ -65,8 +64,10 @@ class _ThreadedExit(AbstractAsyncContextManager[Any]):
         traceback: TracebackType | None,
     ) -> bool:
         leave: Callable[[], bool | None] = lambda: self.cm.__exit__(kind, error, traceback)  # noqa: E731  # typed
+        swallowed: bool | None = None
         with CancelScope(shield=True):
-            return bool(await anyio.to_thread.run_sync(leave, limiter=CapacityLimiter(1)))
+            swallowed = await anyio.to_thread.run_sync(leave, limiter=CapacityLimiter(1))
+        return bool(swallowed)
 
 
 class _ShieldedExit(AbstractAsyncContextManager[T]):

@@ -45,7 +45,7 @@ def checked_form_limits(limits: FormLimits | None) -> FormLimits:
 def checked_body_size(size: int | None) -> int | None:
     """The size in bytes. Raises ValueError unless it is None, zero or a positive integer."""
     # True is an integer to Python, and never what was meant
-    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 0):
+    if size is not None and (type(size) is not int or size < 0):
         raise BodySizeError(
             "max_body_size must be a non-negative integer or None",
             written=f"max_body_size={size!r}",

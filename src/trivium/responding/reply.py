@@ -67,7 +67,7 @@ def with_background(response: Response, ex: Exchange) -> Response:
     return response
 
 
-def dump_value(field: Field, value: Any, dump: DumpOptions, context: Callable[[], Any]) -> bytes:
+def dump_value(field: Field, dump: DumpOptions, context: Callable[[], Any], value: Any) -> bytes:
     """The value as JSON, validated; raises ResponseValidationError."""
     checked, errors = field.validate(value, loc=("response",))
     if errors:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any, TypeAlias
 
 from starlette.responses import Response, StreamingResponse
@@ -49,7 +50,7 @@ def stream_finisher(
     def encoder(ex: Exchange) -> Encode:
         if field is None:
             return encode_json_stream_item
-        return lambda item: dump_value(field, item, dump, lambda: context(ex))
+        return partial(dump_value, field, dump, lambda: context(ex))
 
     def finish_events(items: Any, ex: Exchange) -> Response:
         encode = encoder(ex)

@@ -20,7 +20,7 @@ from trivium.routing.limiting import within_limit
 from trivium.routing.route import APIRoute
 from trivium.routing.subtree import surrounded
 from trivium.routing.table import Entry, Found, Table
-from trivium.routing.template import parsed
+from trivium.routing.template import Template, parsed
 from trivium.routing.websocket import APIWebSocketRoute
 
 __all__ = ["Dispatcher"]
@@ -139,34 +139,37 @@ class Dispatcher:
 
 
 def _entry(order: int, route: BaseRoute) -> Entry:
-    subtrees = getattr(route, "subtrees", ())
-    if type(route).matches in _OWN_MATCHES:
-        if isinstance(route, APIRoute):
-            serve = within_limit(route.serve, route.max_body_size)
-            template, methods = route.template, frozenset(route.methods)
-        elif isinstance(route, APIWebSocketRoute):
-            serve = route.serve
-            template, methods = route.template, frozenset({"GET"})
-        else:
-            serve = _starlette_server(route)
-            template = parsed(route.path)  # type: ignore[attr-defined]  # a Route or WebSocketRoute
-            given = getattr(route, "methods", None)
-            methods = frozenset(given) if given else None
-            if isinstance(route, WebSocketRoute):
-                methods = frozenset({"GET"})
-        return Entry(
-            order,
-            route,
-            template,
-            methods,
-            surrounded(serve, subtrees),
-            route.endpoint,  # type: ignore[attr-defined]
-        )
-    template = parsed(route.path + "/{path:path}") if isinstance(route, Mount) else None
-    serve = surrounded(_starlette_server(route), subtrees)
-    return Entry(order, route, template, None, serve, None, decides=True)
+    template: Template | None = None
+    methods: frozenset[str] | None = None
+    serve: Serve = _starlette_server(route)
+    # a class that matches in a way of its own has to be asked
+    decides = type(route).matches not in _OWN_MATCHES
+    if isinstance(route, Mount):
+        template = parsed(route.path + "/{path:path}")
+    elif decides:
+        pass
+    elif isinstance(route, APIRoute):
+        template, methods = route.template, frozenset(route.methods or ())
+        serve = within_limit(route.serve, route.max_body_size)
+    elif isinstance(route, APIWebSocketRoute):
+        template, methods, serve = route.template, _HANDSHAKE, route.serve
+    elif isinstance(route, WebSocketRoute):
+        template, methods = parsed(route.path), _HANDSHAKE
+    elif isinstance(route, Route):
+        template = parsed(route.path)
+        methods = frozenset(route.methods) if route.methods else None
+    return Entry(
+        order,
+        route,
+        template,
+        methods,
+        surrounded(serve, getattr(route, "subtrees", ())),
+        getattr(route, "endpoint", None),
+        decides=decides,
+    )
 
 
+_HANDSHAKE = frozenset({"GET"})
 _OWN_MATCHES = frozenset(
     {APIRoute.matches, APIWebSocketRoute.matches, Route.matches, WebSocketRoute.matches}
 )

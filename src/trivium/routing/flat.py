@@ -148,7 +148,9 @@ def described(routes: Iterable[BaseRoute], prefix: str = "") -> Iterator[FlatRou
     """The lines of the route table, those of mounted applications after their mount."""
     for route in routes:
         path = prefix + (getattr(route, "path_format", None) or getattr(route, "path", None) or "")
-        mounted = getattr(route, "app", None) if isinstance(route, Mount | Host) else None
+        mounted: Any = None
+        if isinstance(route, Mount | Host):
+            mounted = getattr(route, "_base_app", route.app)
         if isinstance(route, Mount):
             path = prefix + route.path
         yield FlatRoute(

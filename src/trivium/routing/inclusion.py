@@ -60,7 +60,7 @@ class Inclusion:
                 self.strict_content_type, outer.strict_content_type
             ),
             max_body_size=first_given(self.max_body_size, outer.max_body_size),
-            form_limits=FormLimits(**{**outer.form_limits, **self.form_limits}),  # type: ignore[typeddict-item]  # a merge of two
+            form_limits={**outer.form_limits, **self.form_limits},
             subtrees=(*outer.subtrees, *self.subtrees),
             overrides_provider=outer.overrides_provider,
         )

@@ -75,7 +75,8 @@ async def mounted_lifespans(routes: Iterable[BaseRoute]) -> AsyncIterator[dict[s
             if app is None or id(app) in seen:
                 continue
             seen.add(id(app))
-            state.update(await stack.enter_async_context(_lifespan_of(app)(app)) or {})
+            own = await stack.enter_async_context(_lifespan_of(app)(app))
+            state.update({} if own is None else own)
         yield state
 
 

@@ -16,6 +16,7 @@ from trivium.binding.params import Depends
 
 __all__ = [
     "DEFAULT_RESPONSE_CLASS",
+    "AddOptions",
     "MountedOptions",
     "RouteOptions",
     "Tags",
@@ -89,6 +90,13 @@ class RouteOptions(VerbOptions, total=False):
     """Whether a JSON body needs a JSON content type."""
     dependency_overrides_provider: Any | None
     """The object whose ``dependency_overrides`` count where the route is served alone."""
+
+
+class AddOptions(RouteOptions, total=False):
+    """The options of ``add_api_route``."""
+
+    route_class_override: type[Any] | None
+    """The class of this route, a subclass of ``APIRoute``, where it is not the router's."""
 
 
 def generate_unique_id(route: Any) -> str:

@@ -71,7 +71,7 @@ class APIRoute(starlette_routing.Route):
     _replaced: tuple[Any, Operation] | None = None
     """The routers around it that have middleware or exception handlers of their own."""
 
-    def __init__(  # type: ignore[override]  # Starlette's takes fewer options
+    def __init__(
         self, path: str, endpoint: Callable[..., Any], **options: Unpack[RouteOptions]
     ) -> None:
         if not callable(endpoint):
@@ -244,7 +244,7 @@ class APIRoute(starlette_routing.Route):
         route.max_body_size = first_given(self.max_body_size, inclusion.max_body_size)
         route.form_limits = cast(FormLimits, {**inclusion.form_limits, **self.form_limits})
         route.dependency_overrides_provider = inclusion.overrides_provider
-        route.subtrees = inclusion.subtrees
+        route.subtrees = (*inclusion.subtrees, *self.subtrees)
         route.unique_id = route._unique_id()
         route._analyse_included(inclusion, self)
         route._rename_fields(self.unique_id)

@@ -32,6 +32,7 @@ from trivium.routing.inclusion import Inclusion
 from trivium.routing.lifespan import Lifespan, StartAndStop, merged, wrapped
 from trivium.routing.options import (
     DEFAULT_RESPONSE_CLASS,
+    AddOptions,
     MountedOptions,
     RouteOptions,
     VerbOptions,
@@ -46,7 +47,6 @@ from trivium.routing.websocket import APIWebSocketRoute
 
 __all__ = [
     "APIRouter",
-    "AddOptions",
     "FrontendOptions",
     "IncludeOptions",
     "RouterOptions",
@@ -57,13 +57,6 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 View = TypeVar("View", bound=type[Any])
-
-
-class AddOptions(RouteOptions, total=False):
-    """The options of ``add_api_route``."""
-
-    route_class_override: type[APIRoute] | None
-    """The class of this route, where it is not the router's."""
 
 
 class IncludeOptions(MountedOptions, total=False):
@@ -125,8 +118,11 @@ class APIRouter(starlette_routing.Router):
     trace = Verb("TRACE")
 
     # Starlette's routers are equal when their routes are; two empty ones must not be the same here
-    __eq__ = object.__eq__
-    __hash__ = object.__hash__
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]  # Starlette's have none
+        return id(self)
 
     def __init__(self, **options: Unpack[RouterOptions]) -> None:
         given: dict[str, Any] = dict(options)
@@ -139,17 +135,15 @@ class APIRouter(starlette_routing.Router):
         self.responses: dict[int | str, dict[str, Any]] = given.get("responses") or {}
         self.callbacks: list[BaseRoute] = given.get("callbacks") or []
         self.redirect_slashes: bool = given.get("redirect_slashes", True)
-        self.default = given.get("default") or not_found
+        self.default: ASGIApp = given.get("default") or not_found
         self.dependency_overrides_provider = given.get("dependency_overrides_provider")
         self.route_class: type[APIRoute] = given.get("route_class", APIRoute)
-        self.on_startup = list(given.get("on_startup") or ())
-        self.on_shutdown = list(given.get("on_shutdown") or ())
+        self.on_startup: list[Callable[[], Any]] = list(given.get("on_startup") or ())
+        self.on_shutdown: list[Callable[[], Any]] = list(given.get("on_shutdown") or ())
         lifespan = given.get("lifespan")
-        self.lifespan_context: Lifespan = (
-            StartAndStop(self.on_startup, self.on_shutdown)
-            if lifespan is None
-            else wrapped(lifespan)
-        )
+        own: Lifespan = StartAndStop(self.on_startup, self.on_shutdown)
+        # Starlette's annotation has a lifespan yield state always or never
+        self.lifespan_context: Any = own if lifespan is None else wrapped(lifespan)
         self.deprecated: bool | None = given.get("deprecated")
         self.include_in_schema: bool = given.get("include_in_schema", True)
         self.generate_unique_id_function: Any = given.get(
@@ -172,7 +166,7 @@ class APIRouter(starlette_routing.Router):
     # The tree
 
     @property
-    def routes(self) -> list[BaseRoute]:  # type: ignore[override]  # Starlette sets an attribute
+    def routes(self) -> list[BaseRoute]:
         """The routes as they were declared; an included router is one entry."""
         return self._routes
 
@@ -439,7 +433,11 @@ class APIRouter(starlette_routing.Router):
 
     def add_event_handler(self, event_type: str, func: Callable[[], Any]) -> None:
         """Calls ``func`` at "startup" or "shutdown", if the router has no lifespan."""
-        handlers = {"startup": self.on_startup, "shutdown": self.on_shutdown}.get(event_type)
+        events: dict[str, list[Callable[[], Any]]] = {
+            "startup": self.on_startup,
+            "shutdown": self.on_shutdown,
+        }
+        handlers = events.get(event_type)
         if handlers is None:
             raise DeclarationError(
                 f"There is no event {event_type!r}",

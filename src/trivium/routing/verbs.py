@@ -5,7 +5,7 @@ from typing import Any, Generic, Protocol, TypeVar, overload
 
 from typing_extensions import Unpack
 
-from trivium.routing.options import RouteOptions, VerbOptions
+from trivium.routing.options import AddOptions, VerbOptions
 
 __all__ = ["BoundVerb", "Declares", "Decorator", "Verb"]
 
@@ -22,7 +22,7 @@ class Declares(Protocol):
     """An application or a router: something that routes are added to."""
 
     def add_api_route(
-        self, path: str, endpoint: Callable[..., Any], **options: Unpack[RouteOptions]
+        self, path: str, endpoint: Callable[..., Any], **options: Unpack[AddOptions]
     ) -> None: ...
 
 
@@ -53,7 +53,7 @@ class Verb:
         self.method = method
         self.__doc__ = f"Declares handlers of {method} requests."
 
-    def __call__(self, owner: Owner, path: str, **options: Unpack[VerbOptions]) -> Decorator:
+    def __call__(self, owner: Declares, path: str, **options: Unpack[VerbOptions]) -> Decorator:
         return BoundVerb(owner, self.method)(path, **options)
 
     @overload

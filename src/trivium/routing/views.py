@@ -111,18 +111,17 @@ def _handlers(view: type[Any]) -> Iterator[tuple[FunctionType, _Mark]]:
 
 def _endpoint(view: type[Any], method: FunctionType) -> Callable[..., Any]:
     """The method as a handler whose first parameter is an injected instance of the view."""
-    endpoint = functools.wraps(method)(
-        FunctionType(
-            method.__code__,
-            method.__globals__,
-            method.__name__,
-            method.__defaults__,
-            method.__closure__,
-        )
+    endpoint = FunctionType(
+        method.__code__,
+        method.__globals__,
+        method.__name__,
+        method.__defaults__,
+        method.__closure__,
     )
+    functools.update_wrapper(endpoint, method)
     endpoint.__kwdefaults__ = method.__kwdefaults__
     # a copy, and no wrapper: what it wraps must not be looked through
-    del endpoint.__wrapped__  # type: ignore[attr-defined]  # functools.wraps has set it
+    del endpoint.__dict__["__wrapped__"]
     signature = signature_of(method)
     first, *others = signature.parameters.values()
     instance = first.replace(annotation=view, default=Depends(_constructor(view)))
@@ -136,7 +135,6 @@ def _endpoint(view: type[Any], method: FunctionType) -> Callable[..., Any]:
     return endpoint
 
 
-@functools.lru_cache(maxsize=256)
 def _constructor(view: type[Any]) -> Callable[..., Any]:
     """The class as a dependency that is called on the event loop, not in a worker thread."""
 

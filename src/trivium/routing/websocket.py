@@ -69,7 +69,7 @@ class APIWebSocketRoute(starlette_routing.WebSocketRoute):
         route.template = parsed(route.path)
         route.dependencies = [*inclusion.dependencies, *self.dependencies]
         route.dependency_overrides_provider = inclusion.overrides_provider
-        route.subtrees = inclusion.subtrees
+        route.subtrees = (*inclusion.subtrees, *self.subtrees)
         route._analyse()
         return route
 

@@ -36,10 +36,11 @@ class FunctionMiddleware:
             await self.app(scope, receive, send)
             return
         failure: BaseException | None = None
+        request = _Request(scope, receive, send)
+        inner = _Inner(self.app, request, send)
         try:
             async with anyio.create_task_group() as tasks:
-                request = _Request(scope, receive, send)
-                inner = _Inner(self.app, request, send, tasks)
+                inner.tasks = tasks
                 try:
                     response = await self.dispatch(request, inner.call)
                     await response(scope, request.receive, send)
@@ -53,9 +54,9 @@ class FunctionMiddleware:
             failure = failure or group
         # from here on only the reply to an error can come this way
         inner.passes_through = True
-        error = failure or inner.unseen_error
-        if error is not None:
-            raise error
+        failure = failure or inner.unseen_error
+        if failure is not None:
+            raise failure
 
 
 class _Request(Request):
@@ -77,11 +78,12 @@ class _Request(Request):
 class _Inner:
     """The application inside, running while the function holds its response."""
 
-    def __init__(self, app: ASGIApp, request: _Request, send: Send, tasks: TaskGroup) -> None:
+    tasks: TaskGroup
+
+    def __init__(self, app: ASGIApp, request: _Request, send: Send) -> None:
         self.app = app
         self.request = request
         self.outer_send = send
-        self.tasks = tasks
         self.started = anyio.Event()
         self.start: Message | None = None
         self.context: Context | None = None
