@@ -67,8 +67,8 @@ def routes(
         console.print(f"\nand {hidden} of the documentation pages: --all shows them", style="dim")
 
 
-@cli.command("explain")
-def explain_(
+@cli.command()
+def explain(
     method: Annotated[str, typer.Argument(help="GET, POST, ..., or WS for a WebSocket.")],
     path: Annotated[str, typer.Argument(help="A path (/flights/7) or a template (/flights/{id}).")],
     app: Annotated[str | None, typer.Option(metavar="APP", help=AppName)] = None,
@@ -79,11 +79,8 @@ def explain_(
     with _errors_told():
         from trivium.cli.loading import load_app
         from trivium.cli.plan_view import view
-        from trivium.routing.explain import explain, layers
 
-        found = load_app(app, factory=factory)
-        around = layers(found.user_middleware, found.max_body_size)
-        explanation = explain(found.router, method, path, around=around)
+        explanation = load_app(app, factory=factory).explain(method, path)
     if as_json:
         _write_json(explanation)
     else:

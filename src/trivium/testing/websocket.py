@@ -68,6 +68,8 @@ class AsyncWebSocketSession:
     async def disconnect(self, code: int = 1006) -> None:
         """Vanish without a closing handshake; return when the app's call has ended.
 
+        1006 is RFC 6455's code for that; some servers say 1005.
+
         The app receives what was sent before, then `websocket.disconnect` with `code`; what it
         sends from now on fails with an OSError, as under a real server.
 
