@@ -5,6 +5,7 @@ with. The models are Pydantic's and the same for both.
 """
 
 import dataclasses
+import warnings
 from collections.abc import AsyncIterable, Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -118,6 +119,16 @@ class Encoded(BaseModel):
     data: bytes
 
 
+@pydantic_dataclass
+class ComputedToo:
+    a: int = 1
+
+    @computed_field
+    @property
+    def twice(self) -> int:
+        return 2 * self.a
+
+
 @dataclasses.dataclass
 class Plain:
     a: int
@@ -191,6 +202,24 @@ def parameter_models(fw: Any) -> dict[str, Any]:
     ) -> None: ...
     @router.get("/c")
     def cookie(tracking: Annotated[Tracking, fw.Cookie(include_in_schema=False)]) -> None: ...
+
+    return {"routes": router.routes}
+
+
+@program
+def single_examples(fw: Any) -> dict[str, Any]:
+    """OpenAPI 3.0's way, which is deprecated and works."""
+    router = fw.APIRouter()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+
+        @router.post("/")
+        def read(
+            q: Annotated[str, fw.Query(example="a")],
+            n: Annotated[int, fw.Body(example={"a": Color.red})],
+            none: Annotated[str, fw.Header(example=None)] = "",
+        ) -> None: ...
 
     return {"routes": router.routes}
 
@@ -376,6 +405,8 @@ def _in_and_out(fw: Any) -> Any:
     def defaults(body: Defaults) -> Defaults: ...
     @router.post("/computed")
     def computed(body: Computed) -> list[Computed]: ...
+    @router.post("/computed-too")
+    def computed_too(body: ComputedToo) -> ComputedToo: ...
     @router.post("/node")
     def node(body: Node) -> Node: ...
     @router.get("/optional")

@@ -49,6 +49,7 @@ def test_the_document_is_fastapis(program: Program) -> None:
     assert document_of(TRIVIUM, program) == document_of(FASTAPI, program)
 
 
+@pytest.mark.slow
 def test_the_document_of_a_program_is_the_same_in_every_process() -> None:
     script = (
         "import json\n"

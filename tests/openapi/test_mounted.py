@@ -13,7 +13,9 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import BaseRoute, Mount
 
 from tests.openapi.sites import Document, document
-from trivium.openapi import with_mounted
+from trivium import App
+from trivium.fastapi import FastAPI
+from trivium.openapi import mounted_documents, with_mounted
 from trivium.openapi.models import OpenAPI
 
 REF = "#/components/schemas/"
@@ -242,6 +244,21 @@ def test_an_operation_id_that_is_taken_is_renamed_with_the_links_to_it() -> None
     assert mounted["responses"]["200"]["links"]["ref"]["operationRef"] == "#/paths/~1sub~1a/get"
 
 
+def test_operation_ids_of_callbacks_and_webhooks_are_not_taken_twice() -> None:
+    def calling(callback: str, webhook: str) -> Document:
+        callbacks = {"called": {"{$request.body#/url}": {"post": operation(callback)}}}
+        paths = {"/a": {"get": operation(f"{callback}s", callbacks=callbacks), "x-note": "n"}}
+        return document(paths=paths, webhooks={webhook: {"post": operation(webhook)}})
+
+    own, theirs = calling("call", "hook"), calling("hook", "call")
+
+    joined = with_mounted(own, [Mount("/sub", app=Sub(theirs))])
+
+    callbacks = joined["paths"]["/sub/a"]["get"]["callbacks"]["called"]
+    assert callbacks["{$request.body#/url}"]["post"]["operationId"] == "sub_hook"
+    assert joined["webhooks"]["call"]["post"]["operationId"] == "sub_call"
+
+
 def test_one_application_mounted_twice_has_its_schemas_once_and_its_operations_twice() -> None:
     sub = Sub(described("/a", "a", {"Item": TEXT}))
 
@@ -257,6 +274,27 @@ def test_one_application_mounted_twice_has_its_schemas_once_and_its_operations_t
 
 class Item(BaseModel):
     name: str
+
+
+def test_an_application_shows_what_it_mounts_and_fastapis_does_not() -> None:
+    def mounting(app: Any) -> Any:
+        app.mount("/sub", fastapi_app(int))
+        return app
+
+    assert list(mounting(App()).openapi()["paths"]) == ["/sub/items/{n}"]
+    assert list(mounting(FastAPI()).openapi()["paths"]) == []
+
+
+def test_a_mounted_application_gives_another_document_only_when_its_routes_change() -> None:
+    sub = App()
+    routes: list[BaseRoute] = [Mount("/sub", app=sub)]
+    (before,) = mounted_documents(routes)
+    (still,) = mounted_documents(routes)
+
+    sub.add_api_route("/later", lambda: None)
+
+    assert still is before
+    assert list(mounted_documents(routes)[0]["paths"]) == ["/later"]
 
 
 def fastapi_app(annotation: type) -> fastapi.FastAPI:

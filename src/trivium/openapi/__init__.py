@@ -7,7 +7,7 @@ are the same pages as FastAPI makes them.
 """
 
 from trivium.openapi.document import Document, get_openapi
-from trivium.openapi.mounted import with_mounted
+from trivium.openapi.mounted import mounted_documents, with_mounted
 from trivium.openapi.refusal import Refusal
 from trivium.openapi.site import DocumentedApp, cdn_docs_routes, docs_routes, document_route
 
@@ -19,5 +19,6 @@ __all__ = [
     "docs_routes",
     "document_route",
     "get_openapi",
+    "mounted_documents",
     "with_mounted",
 ]

@@ -19,7 +19,7 @@ from starlette.routing import Mount
 from trivium.openapi.references import Renames
 from trivium.routing import iter_route_contexts
 
-__all__ = ["with_mounted"]
+__all__ = ["mounted_documents", "with_mounted"]
 
 
 def with_mounted(document: dict[str, Any], routes: Iterable[Any]) -> dict[str, Any]:
@@ -39,6 +39,15 @@ def with_mounted(document: dict[str, Any], routes: Iterable[Any]) -> dict[str, A
     for mount in mounts:
         _Joining(joined, mount.app.openapi(), mount).join()
     return joined
+
+
+def mounted_documents(routes: Iterable[Any]) -> list[dict[str, Any]]:
+    """The documents that ``with_mounted`` joins, in its order.
+
+    An application whose routes stay the same returns the same object each time, so a joined
+    document may be kept as long as these are the ones it was made of.
+    """
+    return [mount.app.openapi() for mount in _mounts(routes)]
 
 
 @dataclass

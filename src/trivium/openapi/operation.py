@@ -8,7 +8,7 @@ from typing import Any, cast
 from trivium.binding.callables import name_of
 from trivium.binding.fields import Field
 from trivium.binding.params import Body
-from trivium.errors import DeclarationError, TriviumDeprecationWarning, stack_level_of_caller
+from trivium.errors import TriviumDeprecationWarning, stack_level_of_caller
 from trivium.openapi.constants import METHODS_WITH_BODY
 from trivium.openapi.described import DescribedRoute
 from trivium.openapi.merging import merged
@@ -48,8 +48,6 @@ class Operations:
         """
         if not route.include_in_schema:
             return {}
-        if route.methods is None:
-            raise DeclarationError(f"The route {route.path_format!r} has no methods")
         requirements = Requirements.of(route.dependant)
         return {
             method.lower(): self._operation(route, method, requirements)

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic_core import PydanticUndefined
 
 from trivium.binding.defaults import UNSET
-from trivium.binding.dependant import Dependant, parameter_model
+from trivium.binding.dependant import CacheKey, Dependant, parameter_model
 from trivium.binding.fields import Field, model_fields
 from trivium.binding.params import ParamTypes
 from trivium.openapi.schemas import Schemas
@@ -87,14 +87,13 @@ class Requirements:
 
 
 def _each_once(root: Dependant) -> Iterator[Dependant]:
-    # A list, because a callable instance need not be hashable, only comparable.
-    seen: list[Any] = []
+    seen: set[CacheKey] = set()
     pending = [root]
     while pending:
         current = pending.pop()
         key = current.cache_key
         if key not in seen:
-            seen.append(key)
+            seen.add(key)
             yield current
             pending.extend(reversed(current.dependencies))
 

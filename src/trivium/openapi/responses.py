@@ -98,12 +98,6 @@ class Responses:
     def _declared(
         self, status: int | str, declared: Any, present: dict[str, Any]
     ) -> dict[str, Any]:
-        if not isinstance(declared, dict):
-            raise DeclarationError(
-                "An additional response must be a dict",
-                written=f"responses={{{status!r}: {declared!r}}}",
-                instead=f'responses={{{status!r}: {{"description": "..."}}}}',
-            )
         phrase = _phrase_of(status)
         described = {key: copy.deepcopy(value) for key, value in declared.items() if key != "model"}
         field = self._route.response_fields.get(status)
