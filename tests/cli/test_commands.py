@@ -88,6 +88,18 @@ def test_routes_are_json_for_programs(flights: Project, run: Callable[..., Resul
     assert [route["builtin"] for route in listed if route["path"] == "/openapi.json"] == [True]
 
 
+def test_a_frontend_is_listed_with_its_directory(
+    project: Project, run: Callable[..., Result]
+) -> None:
+    project.write(
+        "main.py", "from trivium import App\napp = App()\napp.frontend('/', directory='.')"
+    )
+
+    listed = run("routes").stdout.splitlines()
+
+    assert listed[1].split() == ["GET", "HEAD", "/", "-", "files", "of", ".", "frontend", "-", "-"]
+
+
 def test_a_plan_is_explained_in_words(flights: Project, run: Callable[..., Result]) -> None:
     result = run("explain", "get", "/flights/7")
 

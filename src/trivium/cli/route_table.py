@@ -12,6 +12,7 @@ from rich.text import Text
 from trivium.binding.callables import name_of
 from trivium.binding.plan import endpoint_context
 from trivium.routing.flat import FlatRoute
+from trivium.routing.frontend import Frontend
 
 _METHOD_ORDER = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
@@ -100,6 +101,9 @@ def _ordered(methods: Iterable[str]) -> tuple[str, ...]:
 
 
 def _handler(endpoint: Any) -> Handler:
+    frontend = getattr(endpoint, "__self__", None)
+    if isinstance(frontend, Frontend):
+        return Handler(f"files of {frontend.directory}", None, None)
     context = endpoint_context(endpoint)
     name = context.get("function") or name_of(endpoint)
     return Handler(name, context.get("file"), context.get("line"))
