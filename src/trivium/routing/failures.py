@@ -15,11 +15,13 @@ from starlette.websockets import WebSocket
 from trivium.errors import RequestValidationError, WebSocketRequestValidationError
 from trivium.exchange import Exchange
 from trivium.responding.encoders import jsonable_encoder
+from trivium.responding.refusal import writable_errors
 from trivium.responding.reply import allows_body
 
 __all__ = [
     "DEFAULT_HANDLERS",
     "Handlers",
+    "failure_answered",
     "failures_answered",
     "handlers_in",
     "http_exception_handler",
@@ -42,12 +44,22 @@ async def failures_answered(
     try:
         await serve(ex)
     except Exception as error:
-        handler = _handler_of(error, handlers)
-        if handler is None:
+        if not await failure_answered(ex, error, handlers):
             raise
-        if ex.reply_started:
-            raise RuntimeError("Caught handled exception, but response already started.") from error
-        await _answer(ex, handler, error)
+
+
+async def failure_answered(ex: Exchange, error: Exception, handlers: Handlers) -> bool:
+    """Answers an error that has a handler, and tells whether it had one.
+
+    Raises RuntimeError where a reply has begun already: there cannot be a second one.
+    """
+    handler = _handler_of(error, handlers)
+    if handler is None:
+        return False
+    if ex.reply_started:
+        raise RuntimeError("Caught handled exception, but response already started.") from error
+    await _answer(ex, handler, error)
+    return True
 
 
 def handlers_in(scope: Scope) -> Handlers:
@@ -68,7 +80,12 @@ async def request_validation_exception_handler(
     request: Request, exc: RequestValidationError
 ) -> JSONResponse:
     """The reply to a request that does not validate: 422 with the list of errors."""
-    return JSONResponse({"detail": jsonable_encoder(exc.errors())}, status_code=422)
+    errors = exc.errors()
+    try:
+        return JSONResponse({"detail": jsonable_encoder(errors)}, status_code=422)
+    except (ValueError, RecursionError):
+        # an error quotes what the client sent, which need not be anything that JSON can hold
+        return JSONResponse({"detail": writable_errors(errors)}, status_code=422)
 
 
 async def websocket_request_validation_exception_handler(
