@@ -131,7 +131,10 @@ def raw_stream(
     def encode(item: bytes | bytearray | memoryview | str) -> bytes:
         if isinstance(item, bytes):
             return item
-        return item.encode(charset) if isinstance(item, str) else bytes(item)
+        if isinstance(item, bytearray | memoryview):
+            return bytes(item)
+        # not bytes(item) for whatever else there is: of a number it makes that many zeros
+        return item.encode(charset)
 
     return relay(items, encode, limiter=limiter)
 
