@@ -2,6 +2,7 @@
 
 import email.message
 import json
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -22,6 +23,13 @@ __all__ = ["BodyArguments", "FormArguments", "body_arguments", "form_arguments",
 
 BodyArguments: TypeAlias = Callable[[Any, dict[str, Any]], Errors | None]
 FormArguments: TypeAlias = Callable[[FormData, dict[str, Any]], Awaitable[Errors | None]]
+
+# A high surrogate that no low one follows, a low one that no high one precedes; escaped or not.
+_LONE_SURROGATE = re.compile(
+    r"[\ud800-\udfff]"
+    r"|\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    r"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
 
 
 async def read_body(
@@ -173,7 +181,21 @@ async def _parsed_json(ex: Exchange, raw: bytes) -> Any:
         return from_json(raw)
     except ValueError:
         # the standard parser also reads UTF-16 and UTF-32, and its errors are the ones we report
-        return json.loads(raw)
+        return _without_lone_surrogates(raw, json.loads(raw))
+
+
+def _without_lone_surrogates(raw: bytes, value: Any) -> Any:
+    # RFC 8259, section 8.2: half of a surrogate pair is no character. The standard parser lets it
+    # through; then it fails wherever the text is encoded, in a reply or in a database driver.
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        text = raw.decode(json.detect_encoding(raw), "surrogatepass")
+        found = _LONE_SURROGATE.search(text)
+        raise json.JSONDecodeError(
+            "Half of a surrogate pair is not a character", text, found.start() if found else 0
+        ) from None
+    return value
 
 
 def _is_json(content_type: str | None, strict: bool) -> bool:
