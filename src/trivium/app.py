@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.datastructures import State
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -30,7 +31,7 @@ from trivium.openapi import (
 from trivium.openapi.refusal import UNPROCESSABLE
 from trivium.routing.explain import explain, layers
 from trivium.routing.explanation import Explanation
-from trivium.routing.failures import DEFAULT_HANDLERS, failures_answered
+from trivium.routing.failures import DEFAULT_HANDLERS, failure_answered, failures_answered
 from trivium.routing.flat import FlatRoute, flattened
 from trivium.routing.lifespan import mounted_lifespans, serve_lifespan
 from trivium.routing.options import AddOptions, MountedOptions, RouteOptions, VerbOptions
@@ -388,12 +389,17 @@ class App(Starlette):
         if self.max_body_size is not None:
             layers.append(Middleware(limited, size=self.max_body_size))
         layers += self.user_middleware
+        if not layers:
+            return self._serve_alone
         # a reply to an error cannot leave through Starlette's function middleware, which is over
         index = next((i for i, layer in enumerate(layers) if _is_base_http(layer)), len(layers))
         layers.insert(index, Middleware(SendMark))
         app: ASGIApp = self._serve
         for cls, args, kwargs in reversed(layers):
             app = cls(app, *args, **kwargs)
+        return self._server_errors(app)
+
+    def _server_errors(self, app: ASGIApp) -> ServerErrors:
         return ServerErrors(app, self._last_handler, lambda: self.debug)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -407,28 +413,57 @@ class App(Starlette):
             self.middleware_stack = self.build_middleware_stack()
         await self.middleware_stack(scope, receive, send)
 
+    async def _serve_alone(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The whole way of a request where no middleware is installed."""
+        if MAX_BODY_SIZE_SCOPE_KEY in scope:
+            # mounted in an application with a limit, which is answered for here
+            await self._server_errors(self._serve)(scope, receive, send)
+            return
+        ex = self._exchange(scope, receive, send)
+        try:
+            await self.router.dispatcher.serve(ex)
+        except Exception as error:
+            await self._answer(ex, error)
+
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The innermost ASGI application: the routes, and the replies to errors."""
+        """The innermost ASGI application: the routes, and the replies to handled errors."""
+        ex = self._exchange(scope, receive, send)
+        await failures_answered(self.router.serve, ex, ex.handlers)
+
+    def _exchange(self, scope: Scope, receive: Receive, send: Send) -> Exchange:
         # url_for() starts from the outermost application
         scope.setdefault("router", self.router)
-        ex = Exchange(
+        overrides = self.dependency_overrides or None
+        if "trivium.overrides" in scope:
+            # those of the client, or of the application around a mount, come first
+            overrides = {**self.dependency_overrides, **scope["trivium.overrides"]}
+        return Exchange(
             scope,
             receive,
             send,
             app=self,
             container=self.container,
-            overrides=self._overrides(scope),
+            overrides=overrides,
             handlers=self.exception_handlers,
         )
-        await failures_answered(self.router.serve, ex, ex.handlers)
 
-    def _overrides(self, scope: Scope) -> Mapping[Any, Any] | None:
-        """The replaced dependencies: the client's, else those around a mount, else our own."""
-        inherited: Mapping[Any, Any] | None = scope.get("trivium.overrides")
-        own = self.dependency_overrides
-        if not inherited:
-            return own or None
-        return {**own, **inherited} if own else inherited
+    async def _answer(self, ex: Exchange, error: Exception) -> None:
+        try:
+            if await failure_answered(ex, error, ex.handlers):
+                return
+        except Exception as other:
+            # the handler itself failed, or the reply had begun
+            await self._answer_last(ex, other)
+            raise
+        await self._answer_last(ex, error)
+        raise error
+
+    async def _answer_last(self, ex: Exchange, error: Exception) -> None:
+        if ex.is_websocket:
+            return
+        response = await self._server_errors(self._serve).response_to(ex.request, error)
+        if not ex.reply_started:
+            await response(ex.scope, ex.receive, ex.send)
 
     def _last_handler(self) -> Callable[..., Any] | None:
         handlers = self.exception_handlers

@@ -7,14 +7,14 @@ WebSocket) is made only where a handler asks for it.
 
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl
 
 from starlette.background import BackgroundTask
 from starlette.background import BackgroundTasks as StarletteBackgroundTasks
 from starlette.datastructures import FormData
-from starlette.requests import HTTPConnection, Request, cookie_parser
+from starlette.requests import ClientDisconnect, HTTPConnection, Request, cookie_parser
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
@@ -72,28 +72,20 @@ class Exchange:
     that speak ASGI; ``send`` notes whether a reply has begun.
     """
 
-    __slots__ = (
-        "_background",
-        "_connection",
-        "_cookies",
-        "_function_stack",
-        "_headers",
-        "_query",
-        "_query_pairs",
-        "_request_stack",
-        "_response",
-        "_send",
-        "app",
-        "container",
-        "form",
-        "handlers",
-        "method",
-        "overrides",
-        "path_params",
-        "receive",
-        "reply_started",
-        "scope",
-    )
+    # Defaults of the class: an exchange is made for every request, and most need few of these.
+    path_params: Mapping[str, Any] = MappingProxyType({})
+    reply_started = False
+    form: FormData | None = None
+    _query: dict[str, str] | None = None
+    _query_pairs: list[tuple[str, str]] | None = None
+    _headers: dict[bytes, bytes] | None = None
+    _cookies: dict[str, str] | None = None
+    _connection: Request | WebSocket | None = None
+    _body: bytes | None = None
+    _response: Response | None = None
+    _background: BackgroundTasks | None = None
+    _request_stack: AsyncExitStack | None = None
+    _function_stack: AsyncExitStack | None = None
 
     def __init__(
         self,
@@ -111,21 +103,12 @@ class Exchange:
         self._send = send
         self.app = app
         self.container = container
-        self.form: FormData | None = None
-        self.handlers: Mapping[Any, Callable[..., Any]] = handlers or {}
         self.overrides = overrides
+        self.handlers: Mapping[Any, Callable[..., Any]] = handlers or {}
+        self.is_websocket: bool = scope["type"] == "websocket"
         self.method: str = scope.get("method", "")
-        self.path_params: dict[str, Any] = scope.get("path_params") or {}
-        self.reply_started = False
-        self._query: dict[str, str] | None = None
-        self._query_pairs: list[tuple[str, str]] | None = None
-        self._headers: dict[bytes, bytes] | None = None
-        self._cookies: dict[str, str] | None = None
-        self._connection: Request | WebSocket | None = None
-        self._response: Response | None = None
-        self._background: BackgroundTasks | None = None
-        self._request_stack: AsyncExitStack | None = None
-        self._function_stack: AsyncExitStack | None = None
+        if inherited := scope.get("path_params"):
+            self.path_params = inherited
 
     def moved(self, receive: Receive, send: Send) -> "Exchange":
         """The same request behind middleware, which has a receive and send of its own."""
@@ -142,10 +125,6 @@ class Exchange:
         return inner
 
     # What the request says
-
-    @property
-    def is_websocket(self) -> bool:
-        return bool(self.scope["type"] == "websocket")
 
     @property
     def query_pairs(self) -> list[tuple[str, str]]:
@@ -181,8 +160,25 @@ class Exchange:
         return self._cookies
 
     async def body(self) -> bytes:
-        """The whole body; read once, then kept."""
-        return await self.request.body()
+        """The whole body; read once, then kept. Raises ClientDisconnect if the client goes away."""
+        if self._body is None:
+            if self._connection is not None:
+                # a middleware or a custom route class may have begun to read
+                self._body = await self.request.body()
+            else:
+                self._body = await self._read_body()
+        return self._body
+
+    async def _read_body(self) -> bytes:
+        message = await self.receive()
+        chunks: list[bytes] = []
+        while message["type"] == "http.request":
+            chunk: bytes = message.get("body", b"")
+            if not message.get("more_body", False):
+                return b"".join((*chunks, chunk)) if chunks else chunk
+            chunks.append(chunk)
+            message = await self.receive()
+        raise ClientDisconnect
 
     # What a handler can ask for
 
@@ -190,11 +186,13 @@ class Exchange:
     def connection(self) -> HTTPConnection:
         """Starlette's Request or WebSocket, whichever this exchange is."""
         if self._connection is None:
-            self._connection = (
-                WebSocket(self.scope, self.receive, self.send)
-                if self.is_websocket
-                else Request(self.scope, self.receive, self.send)
-            )
+            if self.is_websocket:
+                self._connection = WebSocket(self.scope, self.receive, self.send)
+            else:
+                self._connection = Request(self.scope, self.receive, self.send)
+                if self._body is not None:
+                    # where Starlette keeps a body that was read
+                    self._connection._body = self._body
         return self._connection
 
     @property
@@ -221,7 +219,7 @@ class Exchange:
         if connection is not self._connection:
             self._connection = connection  # type: ignore[assignment]  # a Request or a WebSocket
             self.scope = connection.scope
-            self._headers = self._query = self._query_pairs = self._cookies = None
+            self._headers = self._query = self._query_pairs = self._cookies = self._body = None
 
     @property
     def response(self) -> Response:

@@ -14,8 +14,8 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from trivium.binding.fields import Field, Loc, Undefined, missing, relocated
 from trivium.binding.forms import form_body, form_model_value, form_models
 from trivium.binding.limits import FormLimits, limit_error
+from trivium.binding.picking import Errors, validated
 from trivium.binding.shape import is_embedded
-from trivium.binding.values import Errors, validated
 from trivium.errors import EndpointContext, HTTPException, RequestValidationError
 from trivium.exchange import Exchange
 

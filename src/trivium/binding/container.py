@@ -17,7 +17,8 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from trivium.binding.analysis import analyse
 from trivium.binding.callables import CallKind, name_of
 from trivium.binding.dependant import Dependant
-from trivium.binding.steps import Overrides, Run, compile_steps, grouped, run_groups, thread_group
+from trivium.binding.steps import Overrides, compile_steps, grouped, run_groups, thread_group
+from trivium.binding.values import Run
 from trivium.errors import TriviumError, place_of
 from trivium.exchange import Exchange
 

@@ -23,7 +23,7 @@ from trivium.binding.annotations import (
 )
 from trivium.binding.fields import Field, Undefined, model_fields
 from trivium.binding.params import File, Form
-from trivium.binding.values import extras, picked
+from trivium.binding.picking import extras, picked
 
 __all__ = ["form_body", "form_model_value", "form_models", "form_union", "read_bytes"]
 

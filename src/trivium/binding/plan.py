@@ -17,13 +17,13 @@ from trivium.binding.fields import Undefined
 from trivium.binding.limits import FormLimits
 from trivium.binding.steps import (
     Overrides,
-    Run,
     compile_steps,
     grouped,
     run_groups,
     thread_group,
     visitor,
 )
+from trivium.binding.values import Run
 from trivium.errors import (
     EndpointContext,
     RequestValidationError,
@@ -46,6 +46,7 @@ class Plan:
     """
 
     __slots__ = (
+        "_arguments",
         "_context",
         "_visit",
         "body",
@@ -76,6 +77,7 @@ class Plan:
         self.steps, self.handler = compile_steps(
             dependant, embed=embed_body_fields, is_form=body == "form", overrides=overrides
         )
+        self._arguments = self.handler.arguments
         self.groups, self.in_thread = grouped(self.steps)
         self.is_threaded = self.handler.kind is CallKind.SYNC
         if self.in_thread and not self.is_threaded:
@@ -102,13 +104,13 @@ class Plan:
         run = Run(len(self.steps), body)
         if self.groups:
             await run_groups(self.groups, ex, run)
-        if self.handler.form is not None:
+        if self.handler.arguments.reads_form:
             if self._visit is not None:
                 await anyio.to_thread.run_sync(self._visit, ex, run)
-            await self.handler.take_form(run)
+            await self.handler.arguments.take_form(run)
         if self.is_threaded:
             return await anyio.to_thread.run_sync(self._call_in_thread, ex, run, finish)
-        arguments = self.handler.arguments(ex, run)
+        arguments = self._arguments.make(ex, run)
         if arguments is None:
             raise self._invalid(ex, run)
         if self.handler.kind is CallKind.ASYNC:
@@ -131,19 +133,19 @@ class Plan:
         return any(below.call in dependencies for below in self.dependant.walk())
 
     def _call_in_thread(self, ex: Exchange, run: Run, finish: Finish) -> Any:
-        if self._visit is not None and self.handler.form is None:
+        if self._visit is not None and not self.handler.arguments.reads_form:
             self._visit(ex, run)
-        arguments = self.handler.arguments(ex, run)
+        arguments = self._arguments.make(ex, run)
         if arguments is None:
             raise self._invalid(ex, run)
         return finish(self.handler.call(**arguments), ex)
 
     def _invalid(self, ex: Exchange, run: Run) -> ValidationException:
-        context = self.context(ex)
+        context, errors = self.context(ex), run.errors or []
         if ex.is_websocket:
-            return WebSocketRequestValidationError(run.errors, endpoint_ctx=context)
+            return WebSocketRequestValidationError(errors, endpoint_ctx=context)
         body = None if run.body is Undefined else run.body
-        return RequestValidationError(run.errors, body=body, endpoint_ctx=context)
+        return RequestValidationError(errors, body=body, endpoint_ctx=context)
 
 
 def endpoint_context(call: Callable[..., Any]) -> EndpointContext:

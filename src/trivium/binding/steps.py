@@ -10,15 +10,12 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
 
 import anyio.to_thread
-from starlette.datastructures import FormData
 
 from trivium.binding.analysis import analyse
-from trivium.binding.body import BodyArguments, FormArguments, body_arguments, form_arguments
 from trivium.binding.callables import CallKind
 from trivium.binding.dependant import CacheKey, Dependant
 from trivium.binding.lifetimes import enter_async, hold_sync
-from trivium.binding.schemes import SecurityScopes
-from trivium.binding.values import Errors, Reader, readers
+from trivium.binding.values import Arguments, Run
 from trivium.exchange import Exchange
 
 __all__ = ["Overrides", "Run", "Step", "compile_steps", "grouped", "run_groups"]
@@ -26,73 +23,25 @@ __all__ = ["Overrides", "Run", "Step", "compile_steps", "grouped", "run_groups"]
 Overrides: TypeAlias = Mapping[Callable[..., Any], Callable[..., Any]]
 
 
-class Run:
-    """One request's way through the steps: the values made so far, and the errors found."""
-
-    __slots__ = ("body", "errors", "failed", "form_results", "values")
-
-    def __init__(self, size: int, body: Any) -> None:
-        self.values: list[Any] = [None] * size
-        self.body = body
-        self.errors: Errors = []
-        self.failed: dict[int, Errors] = {}
-        self.form_results: dict[int, tuple[dict[str, Any], Errors | None]] = {}
-
-
 class Step:
     """One call, with everything decided that does not depend on the request."""
 
-    __slots__ = (
-        "body",
-        "call",
-        "children",
-        "dependant",
-        "form",
-        "index",
-        "inputs",
-        "kind",
-        "make_context",
-        "readers",
-        "reuses",
-    )
+    __slots__ = ("arguments", "call", "dependant", "index", "kind", "make_context", "reuses")
 
     def __init__(
-        self,
-        dependant: Dependant,
-        index: int,
-        inputs: Sequence[tuple[str, int]],
-        children: frozenset[int],
-        *,
-        embed: bool,
-        is_form: bool,
-        reuses: int | None = None,
+        self, dependant: Dependant, arguments: Arguments, reuses: int | None = None
     ) -> None:
         self.dependant = dependant
+        self.arguments = arguments
+        self.index = arguments.index
         self.call: Callable[..., Any] = dependant.call  # type: ignore[assignment]  # always set here
-        self.index = index
-        self.inputs = tuple(inputs)
-        self.children = children
         self.kind = dependant.kind
-        self.readers: tuple[Reader, ...] = (*readers(dependant), *_injections(dependant))
         self.reuses = reuses
-        self.body: BodyArguments | None = None
-        self.form: FormArguments | None = None
-        if dependant.body_params:
-            if is_form:
-                self.form = form_arguments(dependant.body_params, embed)
-            else:
-                self.body = body_arguments(dependant.body_params, embed)
         self.make_context: Callable[..., Any] | None = None
         if self.kind is CallKind.ASYNC_GENERATOR:
             self.make_context = asynccontextmanager(self.call)
         elif self.kind is CallKind.SYNC_GENERATOR:
             self.make_context = contextmanager(self.call)
-
-    async def take_form(self, run: Run) -> None:
-        """Takes this step's parts out of the form; awaited, for files are read asynchronously."""
-        if self.form is not None and isinstance(run.body, FormData):
-            taken: dict[str, Any] = {}
-            run.form_results[self.index] = (taken, await self.form(run.body, taken))
 
     @property
     def runs_in_thread(self) -> bool:
@@ -103,41 +52,16 @@ class Step:
             and self.kind in (CallKind.SYNC, CallKind.SYNC_GENERATOR)
         )
 
-    def arguments(self, ex: Exchange, run: Run) -> dict[str, Any] | None:
-        """What to call with; None, with the errors noted, where something does not validate."""
-        values = run.values
-        arguments = {name: values[index] for name, index in self.inputs}
-        errors: Errors | None = None
-        for read in self.readers:
-            found = read(ex, arguments)
-            if found is not None:
-                errors = [*errors, *found] if errors else found
-        if self.body is not None:
-            found = self.body(run.body, arguments)
-        elif self.form is not None and self.index in run.form_results:
-            taken, found = run.form_results[self.index]
-            arguments.update(taken)
-        else:
-            found = None
-        if found is not None:
-            errors = [*errors, *found] if errors else found
-        if errors or (run.failed and not self.children.isdisjoint(run.failed)):
-            run.errors += errors or ()
-            run.failed[self.index] = errors or []
-            return None
-        return arguments
-
     def repeat(self, run: Run) -> None:
         """Takes the value of the step that was called already, or notes its errors again."""
         first = self.index if self.reuses is None else self.reuses
-        if first in run.failed:
-            run.errors += run.failed[first]
-            run.failed[self.index] = run.failed[first]
+        if run.failed and first in run.failed:
+            run.note(self.index, run.failed[first])
         run.values[self.index] = run.values[first]
 
     def run_in_thread(self, ex: Exchange, run: Run) -> None:
         """Calls a ``def`` function, class or generator; the caller is in a worker thread."""
-        arguments = self.arguments(ex, run)
+        arguments = self.arguments.make(ex, run)
         if arguments is None:
             return
         if self.make_context is None:
@@ -149,7 +73,7 @@ class Step:
 
     async def run(self, ex: Exchange, run: Run) -> None:
         """Calls an ``async def`` function or generator."""
-        arguments = self.arguments(ex, run)
+        arguments = self.arguments.make(ex, run)
         if arguments is None:
             return
         if self.make_context is None:
@@ -170,7 +94,7 @@ class Step:
 
     async def run_anywhere(self, ex: Exchange, run: Run) -> None:
         """Takes the step's parts of a form, then calls where it belongs."""
-        await self.take_form(run)
+        await self.arguments.take_form(run)
         if self.runs_in_thread:
             await anyio.to_thread.run_sync(self.run_in_thread, ex, run)
         else:
@@ -196,9 +120,8 @@ def compile_steps(
         index = len(steps)
         reuses = first_of.get(key) if declared.use_cache else None
         first_of.setdefault(key, index)
-        steps.append(
-            Step(effective, index, inputs, children, embed=embed, is_form=is_form, reuses=reuses)
-        )
+        arguments = Arguments(effective, index, inputs, children, embed=embed, is_form=is_form)
+        steps.append(Step(effective, arguments, reuses))
         return index
 
     def visit_children(parent: Dependant) -> tuple[list[tuple[str, int]], frozenset[int]]:
@@ -213,8 +136,8 @@ def compile_steps(
         return inputs, frozenset(children)
 
     inputs, children = visit_children(root)
-    handler = Step(root, len(steps), inputs, children, embed=embed, is_form=is_form)
-    return steps, handler
+    arguments = Arguments(root, len(steps), inputs, children, embed=embed, is_form=is_form)
+    return steps, Step(root, arguments)
 
 
 def grouped(steps: Sequence[Step]) -> tuple[list[Group], list[Step]]:
@@ -225,7 +148,7 @@ def grouped(steps: Sequence[Step]) -> tuple[list[Group], list[Step]]:
     groups: list[Group] = []
     in_thread: list[Step] = []
     for step in steps:
-        if step.runs_in_thread and step.dependant.limit is None and step.form is None:
+        if step.runs_in_thread and step.dependant.limit is None and not step.arguments.reads_form:
             in_thread.append(step)
             continue
         if step.reuses is not None and in_thread:
@@ -276,7 +199,7 @@ def _lone_group(step: Step) -> Group:
         return _app_group(step)
     if step.dependant.limit is not None:
         return step.run_limited
-    return step.run if step.form is None else step.run_anywhere
+    return step.run if not step.arguments.reads_form else step.run_anywhere
 
 
 def _app_group(step: Step) -> Group:
@@ -306,36 +229,3 @@ def _overridden(declared: Dependant, overrides: Overrides | None) -> Dependant:
         scope=declared.scope,
         limit=declared.limit,
     )
-
-
-def _injections(dependant: Dependant) -> list[Reader]:
-    found: list[Reader] = []
-
-    def give(name: str | None, make: Callable[[Exchange], Any]) -> None:
-        if name is not None:
-
-            def inject(ex: Exchange, arguments: dict[str, Any]) -> None:
-                arguments[name] = make(ex)
-
-            found.append(inject)
-
-    if (name := dependant.request_param_name) is not None:
-        found.append(_connection_of(name, wants_websocket=False))
-    if (name := dependant.websocket_param_name) is not None:
-        found.append(_connection_of(name, wants_websocket=True))
-    give(dependant.http_connection_param_name, lambda ex: ex.connection)
-    give(dependant.background_tasks_param_name, lambda ex: ex.background_tasks)
-    give(dependant.response_param_name, lambda ex: ex.response)
-    scopes = dependant.oauth_scopes
-    give(dependant.security_scopes_param_name, lambda ex: SecurityScopes(scopes=list(scopes)))
-    return found
-
-
-def _connection_of(name: str, *, wants_websocket: bool) -> Reader:
-    """A dependency of both kinds of route takes both, one of them with a default of None."""
-
-    def inject(ex: Exchange, arguments: dict[str, Any]) -> None:
-        if ex.is_websocket is wants_websocket:
-            arguments[name] = ex.connection
-
-    return inject

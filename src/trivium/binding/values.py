@@ -1,30 +1,121 @@
-"""Reading one declared value out of a request.
+"""The arguments of one callable: its dependencies' values, and what is read from the request.
 
 Each field is compiled to a small function that is called with the exchange and the arguments so
 far: it adds its argument and returns None, or returns the errors. Everything that the declaration
 tells (names, defaults, whether a string needs validation at all) is decided at compile time.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from copy import deepcopy
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, TypeAlias
 
-from pydantic import BaseModel, ValidationError
-from starlette.datastructures import FormData, Headers, ImmutableMultiDict
-from starlette.datastructures import UploadFile as StarletteUploadFile
+from pydantic import ValidationError
+from starlette.datastructures import FormData
 
+from trivium.binding.body import body_arguments, form_arguments
 from trivium.binding.dependant import Dependant, parameter_model
-from trivium.binding.fields import Field, Loc, Undefined, missing, model_fields, relocated
+from trivium.binding.fields import Field, Loc, Undefined, missing, relocated
+from trivium.binding.parameter_models import model_reader
+from trivium.binding.picking import Errors, picked, validated
+from trivium.binding.schemes import SecurityScopes
 from trivium.exchange import Exchange
 
-__all__ = ["Errors", "Reader", "extras", "picked", "readers", "validated"]
+__all__ = ["Arguments", "Reader", "Run"]
 
-Errors: TypeAlias = list[dict[str, Any]]
 Reader: TypeAlias = Callable[[Exchange, dict[str, Any]], Errors | None]
 
 
-def readers(dependant: Dependant) -> list[Reader]:
+class Run:
+    """One request's way through a plan: the values made so far, and the errors found."""
+
+    __slots__ = ("body", "errors", "failed", "forms", "values")
+
+    def __init__(self, size: int, body: Any) -> None:
+        self.values: list[Any] = [None] * size if size else _NO_VALUES
+        self.body = body
+        self.errors: Errors | None = None
+        self.failed: dict[int, Errors] | None = None
+        self.forms: dict[int, tuple[dict[str, Any], Errors | None]] | None = None
+
+    def note(self, index: int, errors: Errors) -> None:
+        """Notes that a callable cannot be called, and what was wrong with its own parameters."""
+        if self.errors is None or self.failed is None:
+            self.errors, self.failed = [], {}
+        self.errors += errors
+        self.failed[index] = errors
+
+
+_NO_VALUES: list[Any] = []
+
+
+class Arguments:
+    """How the arguments of one callable are made.
+
+    ``inputs`` are the parameters that receive the values of dependencies, each with the index of
+    its value. ``index`` is the callable's own place in the run.
+    """
+
+    __slots__ = ("_body", "_children", "_form", "_readers", "index", "inputs")
+
+    def __init__(
+        self,
+        dependant: Dependant,
+        index: int,
+        inputs: Sequence[tuple[str, int]],
+        children: frozenset[int],
+        *,
+        embed: bool,
+        is_form: bool,
+    ) -> None:
+        self.index = index
+        self.inputs = tuple(inputs)
+        self._children = children
+        self._readers = (*_readers(dependant), *_injections(dependant))
+        self._body: Callable[[Any, dict[str, Any]], Errors | None] | None = None
+        self._form: Callable[[FormData, dict[str, Any]], Awaitable[Errors | None]] | None = None
+        if dependant.body_params and is_form:
+            self._form = form_arguments(dependant.body_params, embed)
+        elif dependant.body_params:
+            self._body = body_arguments(dependant.body_params, embed)
+
+    @property
+    def reads_form(self) -> bool:
+        """Whether ``take_form`` has to be awaited before."""
+        return self._form is not None
+
+    async def take_form(self, run: Run) -> None:
+        """Takes the parts of the form out; awaited, for files are read asynchronously."""
+        if self._form is not None and isinstance(run.body, FormData):
+            taken: dict[str, Any] = {}
+            if run.forms is None:
+                run.forms = {}
+            run.forms[self.index] = (taken, await self._form(run.body, taken))
+
+    def make(self, ex: Exchange, run: Run) -> dict[str, Any] | None:
+        """What to call with; None, with the errors noted, where something does not validate."""
+        values = run.values
+        arguments = {name: values[index] for name, index in self.inputs}
+        errors: Errors | None = None
+        for read in self._readers:
+            found = read(ex, arguments)
+            if found is not None:
+                errors = [*errors, *found] if errors else found
+        if self._body is not None:
+            found = self._body(run.body, arguments)
+        elif self._form is not None and run.forms is not None:
+            taken, found = run.forms[self.index]
+            arguments.update(taken)
+        else:
+            found = None
+        if found is not None:
+            errors = [*errors, *found] if errors else found
+        if errors or (run.failed and not self._children.isdisjoint(run.failed)):
+            run.note(self.index, errors or [])
+            return None
+        return arguments
+
+
+def _readers(dependant: Dependant) -> list[Reader]:
     """The readers of everything that is not in the body, in FastAPI's order."""
     return [
         *(_path_reader(field) for field in dependant.path_params),
@@ -32,51 +123,6 @@ def readers(dependant: Dependant) -> list[Reader]:
         *(_header_reader(field) for field in dependant.header_params),
         *(_cookie_reader(field) for field in dependant.cookie_params),
     ]
-
-
-def validated(field: Field, value: Any, loc: Loc) -> tuple[Any, Errors]:
-    """The value of a field, its default where ``value`` is Undefined, or the errors."""
-    if value is Undefined:
-        if field.required:
-            return None, [missing(loc)]
-        value = deepcopy(field.default)
-        if not field.field_info.validate_default:
-            return value, []
-    return field.validate(value, loc=loc)
-
-
-def picked(field: Field, values: Mapping[str, Any], key: str) -> Any:
-    """What a multidict holds for a field: a list for a sequence, Undefined for nothing.
-
-    In a form, an empty string and the empty file that a browser sends for an untouched input
-    count as nothing.
-    """
-    is_form = isinstance(values, FormData)
-    if not field.is_json and field.is_sequence and isinstance(values, ImmutableMultiDict | Headers):
-        value: Any = values.getlist(key)
-        if is_form:
-            value = [item for item in value if not _is_untouched_file(item)]
-    else:
-        value = values.get(key, None)
-    if value is None or (field.is_sequence and len(value) == 0):
-        return Undefined
-    if is_form and (_is_untouched_file(value) or (isinstance(value, str) and value == "")):
-        return Undefined
-    return value
-
-
-def extras(values: Mapping[str, Any], known: set[str]) -> Iterator[tuple[str, Any]]:
-    """What the request holds beyond the known names; repeated values come as a list."""
-    if isinstance(values, ImmutableMultiDict):
-        items = list(values.multi_items())
-    else:
-        items = list(values.items())
-    grouped: dict[str, list[Any]] = {}
-    for key, value in items:
-        if key not in known:
-            grouped.setdefault(key, []).append(value)
-    for key, found in grouped.items():
-        yield key, found[0] if len(found) == 1 else found
 
 
 def _path_reader(field: Field) -> Reader:
@@ -88,7 +134,7 @@ def _path_reader(field: Field) -> Reader:
 
 def _query_reader(field: Field) -> Reader:
     if (model := parameter_model(field)) is not None:
-        return _model_reader(field, model, "query", lambda ex: ex.connection.query_params)
+        return model_reader(field, model, "query", lambda ex: ex.connection.query_params)
     keys = [key for _, key in field.names()]
     if len(keys) > 1 or field.is_sequence:
         return _reader_of_many(field, "query", keys, lambda ex: ex.connection.query_params)
@@ -98,7 +144,7 @@ def _query_reader(field: Field) -> Reader:
 
 def _header_reader(field: Field) -> Reader:
     if (model := parameter_model(field)) is not None:
-        return _model_reader(field, model, "header", lambda ex: ex.connection.headers)
+        return model_reader(field, model, "header", lambda ex: ex.connection.headers)
     keys = [key for _, key in field.names()]
     if len(keys) > 1 or field.is_sequence:
         return _reader_of_many(field, "header", keys, lambda ex: ex.connection.headers)
@@ -108,7 +154,7 @@ def _header_reader(field: Field) -> Reader:
 
 def _cookie_reader(field: Field) -> Reader:
     if (model := parameter_model(field)) is not None:
-        return _model_reader(field, model, "cookie", lambda ex: ex.cookies)
+        return model_reader(field, model, "cookie", lambda ex: ex.cookies)
     keys = [key for _, key in field.names()]
     if len(keys) > 1 or field.is_sequence:
         return _reader_of_many(field, "cookie", keys, lambda ex: ex.cookies)
@@ -196,84 +242,6 @@ def _reader_of_many(
     return read
 
 
-def _model_reader(
-    field: Field,
-    model: type[BaseModel],
-    place: str,
-    source: Callable[[Exchange], Mapping[str, Any]],
-) -> Reader:
-    """A model whose fields are parameters of one place."""
-    name = field.name
-    shape = _ModelShape(field, model, place == "header")
-
-    def read(ex: Exchange, arguments: dict[str, Any]) -> Errors | None:
-        value, header_names = shape.collect(source(ex))
-        result, errors = validated(field, value, (place,))
-        if not errors:
-            arguments[name] = result
-            return None
-        if header_names and model.model_config.get("loc_by_alias", True):
-            _use_header_names(errors, header_names)
-        return errors
-
-    return read
-
-
-class _ModelShape:
-    """How the fields of a parameter model are called in the request."""
-
-    def __init__(self, field: Field, model: type[BaseModel], in_headers: bool) -> None:
-        self.in_headers = in_headers
-        convert = getattr(field.field_info, "convert_underscores", True)
-        self.fields = [
-            (
-                item,
-                item.names(
-                    convert_underscores=in_headers
-                    and getattr(item.field_info, "convert_underscores", convert)
-                ),
-            )
-            for item in model_fields(model)
-        ]
-        self.own_names = {
-            key.lower() if in_headers else key for _, names in self.fields for _, key in names
-        }
-        self.takes_extra = model.model_config.get("extra") in ("allow", "forbid")
-        self.is_optional = field.field_info.annotation is not model
-
-    def collect(self, values: Mapping[str, Any]) -> tuple[Any, dict[str, str]]:
-        """The model's input, and for each field the header it was looked for under."""
-        found: dict[str, Any] = {}
-        header_names: dict[str, str] = {}
-        known: set[str] = set()
-        for item, names in self.fields:
-            alias, key = next((pair for pair in names if pair[1] in values), names[0])
-            value = picked(item, values, key)
-            if value is not Undefined:
-                found[alias] = value
-            if not self.in_headers:
-                known.add(key)
-                continue
-            known.add(key.lower())
-            # the unconverted spelling of a header's name is not an extra header
-            known.update(own.lower() for own, header in names if own != header)
-            if alias != key:
-                header_names[item.name] = key
-        found.update(extras(values, known))
-        if self.is_optional and not (
-            self.own_names.intersection(values) or (self.takes_extra and found)
-        ):
-            return Undefined, header_names
-        return found, header_names
-
-
-def _use_header_names(errors: Errors, header_names: dict[str, str]) -> None:
-    for error in errors:
-        loc = error["loc"]
-        if len(loc) > 1 and loc[1] in header_names:
-            error["loc"] = (loc[0], header_names[loc[1]], *loc[2:])
-
-
 def _takes_any_string(field: Field) -> bool:
     """Whether every string is valid as it is, so that validating it would change nothing."""
     info = field.field_info
@@ -284,5 +252,34 @@ def _is_immutable(value: Any) -> bool:
     return value is None or isinstance(value, str | int | float | bool | bytes | Enum)
 
 
-def _is_untouched_file(value: Any) -> bool:
-    return isinstance(value, StarletteUploadFile) and value.filename == "" and value.size == 0
+def _injections(dependant: Dependant) -> list[Reader]:
+    found: list[Reader] = []
+
+    def give(name: str | None, make: Callable[[Exchange], Any]) -> None:
+        if name is not None:
+
+            def inject(ex: Exchange, arguments: dict[str, Any]) -> None:
+                arguments[name] = make(ex)
+
+            found.append(inject)
+
+    if (name := dependant.request_param_name) is not None:
+        found.append(_connection_of(name, wants_websocket=False))
+    if (name := dependant.websocket_param_name) is not None:
+        found.append(_connection_of(name, wants_websocket=True))
+    give(dependant.http_connection_param_name, lambda ex: ex.connection)
+    give(dependant.background_tasks_param_name, lambda ex: ex.background_tasks)
+    give(dependant.response_param_name, lambda ex: ex.response)
+    scopes = dependant.oauth_scopes
+    give(dependant.security_scopes_param_name, lambda ex: SecurityScopes(scopes=list(scopes)))
+    return found
+
+
+def _connection_of(name: str, *, wants_websocket: bool) -> Reader:
+    """A dependency of both kinds of route takes both, one of them with a default of None."""
+
+    def inject(ex: Exchange, arguments: dict[str, Any]) -> None:
+        if ex.is_websocket is wants_websocket:
+            arguments[name] = ex.connection
+
+    return inject

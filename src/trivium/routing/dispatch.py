@@ -150,7 +150,7 @@ def _entry(order: int, route: BaseRoute) -> Entry:
         pass
     elif isinstance(route, APIRoute):
         template, methods = route.template, frozenset(route.methods or ())
-        serve = within_limit(route.serve, route.max_body_size)
+        serve = within_limit(route.operation.serve, route.max_body_size)
     elif isinstance(route, APIWebSocketRoute):
         template, methods, serve = route.template, _HANDSHAKE, route.serve
     elif isinstance(route, WebSocketRoute):

@@ -64,7 +64,8 @@ def explain(
         methods=sorted(flat.methods),
         path_params={name: str(value) for name, value in answer.path_params.items()},
         around=[*around, *_around(router, answer)],
-        custom_handler=isinstance(route, APIRoute) and route.plan.custom_handler is not None,
+        custom_handler=isinstance(route, APIRoute)
+        and route.operation.compiled().custom_handler is not None,
         body=_body(route, plan) if isinstance(route, APIRoute) and plan else None,
         steps=_steps(plan, answer) if plan else [_lone_call(answer)],
         reply=_reply(route) if isinstance(route, APIRoute) and answer.frontend is None else None,
@@ -98,7 +99,7 @@ def _compiled_route(answer: Answer) -> BaseRoute:
 
 def _plan_of(route: BaseRoute) -> Plan | None:
     if isinstance(route, APIRoute):
-        return route.plan.plan
+        return route.operation.compiled().plan
     return route.plan if isinstance(route, APIWebSocketRoute) else None
 
 
@@ -136,7 +137,7 @@ def _steps(plan: Plan, answer: Answer) -> list[Call]:
 
 def _visits(plan: Plan) -> dict[int, str]:
     """Where each step runs. Neighbouring `def` steps share a visit to a worker thread, the handler
-    among them when it is `def`; a limited step has a visit of its own."""
+    among them when it is `def`. One that is limited, or reads a form, has a visit of its own."""
     places: dict[int, str] = {}
     visit = 0
     is_open = False
@@ -144,15 +145,15 @@ def _visits(plan: Plan) -> dict[int, str]:
         if step.reuses is not None:
             places[step.index] = "not called"
         elif step.runs_in_thread:
-            if not is_open or step.dependant.limit is not None:
-                visit += 1
+            alone = step.dependant.limit is not None or step.arguments.reads_form
+            visit += alone or not is_open
             places[step.index] = f"worker thread {visit}"
-            is_open = step.dependant.limit is None
+            is_open = not alone
         else:
             places[step.index] = "event loop"
             is_open = False
     if plan.is_threaded:
-        visit += not is_open
+        visit += plan.handler.arguments.reads_form or not is_open
         places[plan.handler.index] = f"worker thread {visit}"
     else:
         places[plan.handler.index] = "event loop"
@@ -178,7 +179,7 @@ def _call(step: Step, runs_in: str, plan: Plan) -> Call:
         max_concurrency=None if dependant.limit is None else dependant.limit.max_concurrency,
         security=None if scheme is None else type(scheme).__name__,
         oauth_scopes=dependant.oauth_scopes,
-        uses={name: index + 1 for name, index in step.inputs},
+        uses={name: index + 1 for name, index in step.arguments.inputs},
         given={
             name: kind
             for attribute, kind in _INJECTED.items()

@@ -94,7 +94,7 @@ def _server(one: Placed) -> Serve:
         dependency_overrides_provider=one.overrides_provider,
         include_in_schema=False,
     )
-    return surrounded(within_limit(route.serve, one.max_body_size), one.subtrees)
+    return surrounded(within_limit(route.operation.serve, one.max_body_size), one.subtrees)
 
 
 def _refuser(one: Placed) -> Serve:

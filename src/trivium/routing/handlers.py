@@ -19,11 +19,10 @@ from trivium.binding.params import Form
 from trivium.binding.plan import Plan
 from trivium.errors import EndpointContext, ResponseValidationError
 from trivium.exchange import Exchange
-from trivium.responding.deliver import conclude
 from trivium.responding.encoders import jsonable_encoder
 from trivium.responding.reply import finisher
 from trivium.routing.failures import failures_answered, handlers_in
-from trivium.routing.operation import RequestHandler, as_response, exchange_of
+from trivium.routing.operation import RequestHandler, as_response, conclude, exchange_of
 
 __all__ = [
     "get_request_handler",

@@ -1,44 +1,100 @@
-"""A route compiled: the plan of its handler, and the way its result becomes a reply."""
+"""A route compiled, and the order in which a request to it comes to its end.
 
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeAlias, cast
+Function scope closed, reply sent, background tasks run, request scope closed, uploaded files
+closed, tasks that an exit added run: here and nowhere else. See ``docs/lifecycle.md``.
+"""
 
-from starlette.requests import HTTPConnection, Request
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, NamedTuple, TypeAlias, cast
+
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 
 from trivium.binding.plan import Plan
+from trivium.binding.steps import Overrides
+from trivium.errors import TriviumError
 from trivium.exchange import Exchange, Reply
 from trivium.responding.reply import Finish, Outcome, with_background
 
-__all__ = ["Operation", "RequestHandler", "as_response", "exchange_of"]
+__all__ = ["Compiled", "Operation", "RequestHandler", "as_response", "conclude", "exchange_of"]
 
 RequestHandler: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
+Produce: TypeAlias = Callable[[Exchange], Awaitable[Outcome]]
 
 _EXCHANGE = "trivium.exchange"
 
 
-class Operation:
-    """What a request to one route runs. Immutable; made once for each set of overrides."""
+class Compiled(NamedTuple):
+    """What a request to one route runs: its plan, and the way the result becomes a reply."""
 
-    __slots__ = ("custom_handler", "finish", "plan", "reply_to")
-
-    def __init__(self, plan: Plan, finish: Finish, custom_handler: RequestHandler | None) -> None:
-        self.plan = plan
-        self.finish = finish
-        self.custom_handler = custom_handler
-        self.reply_to: Callable[[Exchange], Coroutine[Any, Any, Outcome]] = (
-            self.produce if custom_handler is None else self._produce_custom
-        )
+    plan: Plan
+    finish: Finish
+    custom_handler: RequestHandler | None
+    """The handler of a route class of the author's own, which calls ``produce`` where it likes."""
 
     async def produce(self, ex: Exchange) -> Outcome:
         """Runs the plan and makes the reply."""
         return cast(Outcome, await self.plan.call(ex, self.finish))
 
-    async def _produce_custom(self, ex: Exchange) -> Outcome:
-        """Has the author's own handler answer; it calls ``produce`` where it sees fit."""
+    async def produce_custom(self, ex: Exchange) -> Outcome:
+        """Has the author's own handler answer."""
         handler = cast(RequestHandler, self.custom_handler)
         ex.scope[_EXCHANGE] = ex
         return with_background(await handler(ex.request), ex)
+
+
+class Operation:
+    """Serves the requests to one route; compiled at the first of them."""
+
+    __slots__ = ("_compile", "_compiled", "_replaced")
+
+    def __init__(self, compile_route: Callable[[Overrides | None], Compiled]) -> None:
+        self._compile = compile_route
+        self._compiled: Compiled | None = None
+        self._replaced: tuple[dict[Any, Any], Compiled] | None = None
+
+    async def serve(self, ex: Exchange) -> None:
+        """Answers one request whose path and method fit."""
+        compiled = self.compiled(ex.overrides)
+        if compiled.custom_handler is not None:
+            await conclude(ex, compiled.produce_custom)
+            return
+        try:
+            outcome = await compiled.plan.call(ex, compiled.finish)
+            if ex.is_open or type(outcome) is not Reply:
+                await _conclude_with(ex, outcome)
+                return
+        except BaseException as error:
+            await _unwind(ex, error)
+            raise
+        await ex.reply(outcome)
+        if outcome.background is not None:
+            await outcome.background()
+
+    def compiled(self, overrides: Overrides | None = None) -> Compiled:
+        """The route compiled, with some of its dependencies replaced."""
+        compiled = self._compiled
+        if compiled is None:
+            compiled = self._compiled = self._compile(None)
+        if not overrides or not compiled.plan.calls_any(overrides):
+            return compiled
+        if self._replaced is None or self._replaced[0] != overrides:
+            self._replaced = (dict(overrides), self._compile(overrides))
+        return self._replaced[1]
+
+
+async def conclude(ex: Exchange, produce: Produce) -> None:
+    """Produces the reply, sends it and ends the request.
+
+    An error passes through the function scope, then the request scope, so that each dependency
+    sees it, and leaves as it is; the reply to it is made further out.
+    """
+    try:
+        outcome = await produce(ex)
+        await _conclude_with(ex, outcome)
+    except BaseException as error:
+        await _unwind(ex, error)
+        raise
 
 
 def exchange_of(connection: HTTPConnection) -> Exchange:
@@ -62,3 +118,64 @@ def as_response(outcome: Outcome) -> Response:
     response = Response(outcome.body, outcome.status, background=outcome.background)
     response.raw_headers[:] = outcome.headers
     return response
+
+
+async def _conclude_with(ex: Exchange, outcome: Outcome) -> None:
+    if ex.has_function_scope:
+        await ex.close_function()
+    if isinstance(outcome, Reply):
+        await ex.reply(outcome)
+        if outcome.background is not None:
+            await outcome.background()
+    else:
+        await _send_response(ex, outcome)
+    if ex.is_open:
+        await ex.close_request()
+    if ex.background is not None and ex.background.tasks:
+        # added by a dependency's exit
+        await ex.background()
+
+
+async def _send_response(ex: Exchange, response: Response) -> None:
+    tasks, response.background = response.background, None
+    try:
+        await response(ex.scope, ex.receive, ex.send)
+    except ClientDisconnect:
+        # the tasks do not depend on a client that listens to the end
+        if tasks is not None:
+            await tasks()
+        raise
+    finally:
+        # the same response object may be returned again
+        response.background = tasks
+    if tasks is not None:
+        await tasks()
+
+
+async def _unwind(ex: Exchange, error: BaseException) -> None:
+    """Closes what is open around an error; raises what the exits make of it.
+
+    Returning means that the error itself is still to be raised.
+    """
+    if ex.has_function_scope:
+        try:
+            swallowed = await ex.close_function(error)
+        except BaseException as other:
+            await _unwind(ex, other)
+            raise
+        if swallowed:
+            error = _swallowed()
+            if await ex.close_request(error):
+                raise _swallowed()
+            raise error
+    if ex.is_open and await ex.close_request(error):
+        raise _swallowed() from error
+
+
+def _swallowed() -> TriviumError:
+    return TriviumError(
+        "There is no response: the handler is raising an exception and a dependency with yield"
+        " swallows it.\n"
+        "    written:  except Exception: ...\n"
+        "    instead:  except Exception: ...; raise"
+    )

@@ -33,13 +33,18 @@ from trivium.binding.shape import body_field, is_embedded
 from trivium.binding.steps import Overrides
 from trivium.errors import DeclarationError, place_of
 from trivium.exchange import Exchange
-from trivium.responding.deliver import conclude
 from trivium.responding.reply import Finish, allows_body, finisher
 from trivium.responding.sse import EventSourceResponse, ServerSentEvent
 from trivium.responding.stream import stream_finisher
 from trivium.routing.failures import failures_answered, handlers_in
 from trivium.routing.inclusion import Inclusion
-from trivium.routing.operation import Operation, RequestHandler, as_response, exchange_of
+from trivium.routing.operation import (
+    Compiled,
+    Operation,
+    RequestHandler,
+    as_response,
+    exchange_of,
+)
 from trivium.routing.options import DEFAULT_RESPONSE_CLASS, RouteOptions, generate_unique_id
 from trivium.routing.subtree import Subtree
 from trivium.routing.template import Template, parsed
@@ -68,7 +73,6 @@ class APIRoute(starlette_routing.Route):
     original_route: "APIRoute | None" = None
     """The route as it was declared, where this one is the copy that an inclusion made."""
     subtrees: tuple[Subtree, ...] = ()
-    _replaced: tuple[Any, Operation] | None = None
     """The routers around it that have middleware or exception handlers of their own."""
 
     def __init__(
@@ -221,7 +225,7 @@ class APIRoute(starlette_routing.Route):
     def included(self, inclusion: Inclusion) -> "APIRoute":
         """The route as it is served below the routers that include it."""
         route = copy.copy(self)
-        for cached in ("body_field", "plan", "app", "_replaced"):
+        for cached in ("body_field", "operation", "app"):
             route.__dict__.pop(cached, None)
         route.original_route = self.original_route or self
         route.path = inclusion.prefix + self.path
@@ -314,19 +318,11 @@ class APIRoute(starlette_routing.Route):
     # Requests
 
     @cached_property
-    def plan(self) -> Operation:
-        """The compiled operation."""
-        return self._compiled(None)
+    def operation(self) -> Operation:
+        """Serves the requests; compiled at the first of them."""
+        return Operation(self._compiled)
 
-    def plan_for(self, overrides: Overrides | None) -> Operation:
-        """The compiled operation with some dependencies replaced."""
-        if not overrides or not self.plan.plan.calls_any(overrides):
-            return self.plan
-        if self._replaced is None or self._replaced[0] != overrides:
-            self._replaced = (dict(overrides), self._compiled(overrides))
-        return self._replaced[1]
-
-    def _compiled(self, overrides: Overrides | None) -> Operation:
+    def _compiled(self, overrides: Overrides | None) -> Compiled:
         params = self._body_params
         is_form = bool(params) and any(isinstance(p.field_info, Form) for p in params)
         plan = Plan(
@@ -338,7 +334,8 @@ class APIRoute(starlette_routing.Route):
             overrides=overrides,
         )
         custom = type(self).get_route_handler is not APIRoute.get_route_handler
-        return Operation(plan, self._finish(plan), self.get_route_handler() if custom else None)
+        handler = self.get_route_handler() if custom else None
+        return Compiled(plan, self._finish(plan), handler)
 
     def _finish(self, plan: Plan) -> Finish:
         dump = cast(
@@ -375,7 +372,7 @@ class APIRoute(starlette_routing.Route):
 
         async def handle(request: Request) -> Response:
             ex = exchange_of(request)
-            return as_response(await self.plan_for(ex.overrides).produce(ex))
+            return as_response(await self.operation.compiled(ex.overrides).produce(ex))
 
         return handle
 
@@ -387,13 +384,9 @@ class APIRoute(starlette_routing.Route):
             provider = self.dependency_overrides_provider
             overrides = getattr(provider, "dependency_overrides", None) or None
             ex = Exchange(scope, receive, send, overrides=overrides)
-            await failures_answered(self.serve, ex, handlers_in(scope))
+            await failures_answered(self.operation.serve, ex, handlers_in(scope))
 
         return limited(serve_alone, self.max_body_size)
-
-    async def serve(self, ex: Exchange) -> None:
-        """Answers one request whose path and method fit."""
-        await conclude(ex, self.plan_for(ex.overrides).reply_to)
 
 
 def _plain_status(status: int | None) -> int | None:

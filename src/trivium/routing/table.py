@@ -190,8 +190,28 @@ class Table:
         node.leaf.add(entry)
 
     def _hits(self, path: str) -> list[tuple[_Leaf, tuple[str, ...]]]:
-        hits: list[tuple[_Leaf, tuple[str, ...]]] = []
+        """The leaves that the path leads to, each with the values on the way."""
         parts = path.split("/")
+        node, values = self._root, []
+        for part in parts:
+            if node.patterns or node.tails:
+                return self._all_hits(parts)
+            following = node.statics.get(part)
+            if following is None:
+                following = node.anything
+                if following is None or not part:
+                    return []
+                values.append(part)
+            elif node.anything is not None:
+                return self._all_hits(parts)
+            node = following
+        if node.tails:
+            return self._all_hits(parts)
+        return [] if node.leaf is None else [(node.leaf, tuple(values))]
+
+    def _all_hits(self, parts: list[str]) -> list[tuple[_Leaf, tuple[str, ...]]]:
+        """As ``_hits``, where there is more than one way to go."""
+        hits: list[tuple[_Leaf, tuple[str, ...]]] = []
         last = len(parts)
         pending: list[tuple[_Node, int, tuple[str, ...]]] = [(self._root, 0, ())]
         while pending:

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trivium.binding.limits import limit_error
@@ -69,7 +70,7 @@ class ServerErrors(ServerErrorMiddleware):
                 refusal = await http_exception_handler(Request(scope, receive), over_limit)
                 await refusal(scope, receive, noting_send)
                 return
-            response = await self._response(Request(scope, receive), error)
+            response = await self.response_to(Request(scope, receive), error)
             if not started:
                 await response(scope, receive, scope[_SEND])
                 if not started:
@@ -77,12 +78,16 @@ class ServerErrors(ServerErrorMiddleware):
                     await response(scope, receive, send)
             raise
 
-    async def _response(self, request: Request, error: Exception) -> Any:
-        if self._is_debug():
-            return await run_in_threadpool(self.debug_response, request, error)
+    async def response_to(self, request: Request, error: Exception) -> Response:
+        """The reply to an error that nothing handled."""
         handler = self._find_handler()
-        if handler is None:
-            return self.error_response(request, error)
-        if is_async_callable(handler):
-            return await handler(request, error)
-        return await run_in_threadpool(handler, request, error)
+        response: Response
+        if self._is_debug():
+            response = await run_in_threadpool(self.debug_response, request, error)
+        elif handler is None:
+            response = self.error_response(request, error)
+        elif is_async_callable(handler):
+            response = await handler(request, error)
+        else:
+            response = await run_in_threadpool(handler, request, error)
+        return response
