@@ -424,11 +424,16 @@ class App(Starlette):
             await self.router.dispatcher.serve(ex)
         except Exception as error:
             await self._answer(ex, error)
+        finally:
+            ex.release()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The innermost ASGI application: the routes, and the replies to handled errors."""
         ex = self._exchange(scope, receive, send)
-        await failures_answered(self.router.serve, ex, ex.handlers)
+        try:
+            await failures_answered(self.router.serve, ex, ex.handlers)
+        finally:
+            ex.release()
 
     def _exchange(self, scope: Scope, receive: Receive, send: Send) -> Exchange:
         # url_for() starts from the outermost application

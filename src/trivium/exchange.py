@@ -296,6 +296,10 @@ class Exchange:
             or self.form is not None
         )
 
+    def release(self) -> None:
+        """Forgets what was made on demand, which refers back to the exchange: all is done."""
+        self._connection = self._response = None
+
     # The reply
 
     async def send(self, message: Message) -> None:

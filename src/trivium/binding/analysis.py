@@ -48,7 +48,7 @@ from trivium.binding.params import (
 from trivium.binding.schemes import SecurityScopes
 from trivium.errors import DeclarationError, DependencyScopeError, TriviumError, place_of
 
-__all__ = ["analyse", "analyse_listed", "path_parameter_names"]
+__all__ = ["analyse", "analyse_listed", "path_parameter_names", "read_signature"]
 
 _EMPTY = inspect.Parameter.empty
 _INJECTED = (
@@ -141,7 +141,7 @@ class _Analysis:
                 instead="a dependency that none of its own dependencies needs",
             )
         self.stack.append(call)
-        for parameter in (signature or _signature(call)).parameters.values():
+        for parameter in (signature or read_signature(call)).parameters.values():
             self._place(dependant, _Parameter(parameter, call, self.path_names))
         self.stack.pop()
         _refuse_duplicates(dependant)
@@ -381,7 +381,8 @@ class _Parameter:
             )
 
 
-def _signature(call: Callable[..., Any]) -> inspect.Signature:
+def read_signature(call: Callable[..., Any]) -> inspect.Signature:
+    """The signature, annotations evaluated. Raises DeclarationError for a callable without one."""
     try:
         return signature_of(call)
     except ValueError as error:

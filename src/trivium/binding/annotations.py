@@ -8,6 +8,7 @@ import types
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import is_dataclass
+from functools import lru_cache, wraps
 from typing import Annotated, Any, TypeGuard, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -59,11 +60,28 @@ def is_union(annotation: Any) -> bool:
     return origin is Union or origin is types.UnionType
 
 
+def _remembered(classify: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """Classifies an annotation once; programs use the same few again and again."""
+    cached = lru_cache(maxsize=1024)(classify)
+
+    @wraps(classify)
+    def look_up(annotation: Any) -> bool:
+        try:
+            return cached(annotation)
+        except TypeError:
+            # metadata in Annotated need not be hashable
+            return classify(annotation)
+
+    return look_up
+
+
+@_remembered
 def is_scalar(annotation: Any) -> bool:
     """Whether one string can hold the value. The ``...`` of ``tuple[int, ...]`` counts as one."""
     return annotation is Ellipsis or not _is_complex(annotation)
 
 
+@_remembered
 def is_sequence(annotation: Any) -> bool:
     """Whether the annotation, or a member of its union, is a sequence other than str and bytes."""
     if get_origin(annotation) is Annotated:

@@ -14,9 +14,14 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import Unpack
 
-from trivium.binding.analysis import analyse, analyse_listed, path_parameter_names
+from trivium.binding.analysis import (
+    analyse,
+    analyse_listed,
+    path_parameter_names,
+    read_signature,
+)
 from trivium.binding.annotations import is_subclass
-from trivium.binding.callables import name_of, signature_of, stream_item_type
+from trivium.binding.callables import name_of, stream_item_type
 from trivium.binding.defaults import Default, DefaultPlaceholder, value_or_default
 from trivium.binding.dependant import Dependant
 from trivium.binding.fields import DumpOptions, Field, make_field
@@ -118,6 +123,7 @@ class APIRoute(starlette_routing.Route):
         self.max_body_size = checked_body_size(given.get("max_body_size"))
         self.form_limits: FormLimits = checked_form_limits(given.get("form_limits"))
         self.template: Template = parsed(path)
+        self._signature = read_signature(endpoint)
         self.unique_id = self._unique_id()
         self._analyse()
         self._describe_response(given.get("response_model", Default(None)))
@@ -128,7 +134,7 @@ class APIRoute(starlette_routing.Route):
     def _analyse(self) -> None:
         """Works out the tree of dependencies."""
         path = self.path_format
-        root = analyse(path, self.endpoint, scope="function")
+        root = analyse(path, self.endpoint, scope="function", signature=self._signature)
         listed = [analyse_listed(path, depends) for depends in self.dependencies]
         root.dependencies[:0] = listed
         self._set_dependant(root)
@@ -151,8 +157,7 @@ class APIRoute(starlette_routing.Route):
         self.stream_item_field = self._stream_field()
 
     def _model_of_annotation(self, streams: bool) -> Any:
-        signature = signature_of(self.endpoint)
-        annotation = signature.return_annotation
+        annotation = self._signature.return_annotation
         if annotation is inspect.Signature.empty or is_subclass(annotation, Response):
             return None
         item = stream_item_type(annotation)

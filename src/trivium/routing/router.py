@@ -216,8 +216,8 @@ class APIRouter(starlette_routing.Router):
         """
         self._refuse_circle(router)
         prefix = _checked_prefix(options.get("prefix") or "")
-        for route in flattened(router.routes):
-            _refuse_path(route, prefix)
+        for route, path in _paths(router.routes, prefix):
+            _refuse_path(route, path)
         self._routes.append(Included(router, self._inclusion(router, prefix, options)))
         router._parents.add(self)
         self.lifespan_context = merged(self.lifespan_context, router.lifespan_context)
@@ -528,13 +528,20 @@ def refuse_relative(path: str, endpoint: Callable[..., Any] | None) -> None:
         )
 
 
-def _refuse_path(route: BaseRoute, prefix: str) -> None:
-    path: str | None = getattr(route, "path", None)
+def _paths(routes: Iterable[BaseRoute], prefix: str) -> Iterator[tuple[BaseRoute, str]]:
+    """The routes that have a path, each with its path below ``prefix``."""
+    for route in routes:
+        if isinstance(route, Included):
+            yield from _paths(route.original_router.routes, prefix + route.inclusion.prefix)
+        elif (path := getattr(route, "path", None)) is not None:
+            yield route, prefix + path
+
+
+def _refuse_path(route: BaseRoute, path: str) -> None:
     endpoint = getattr(route, "endpoint", None)
-    if path is None:
-        return
     refuse_relative(path, endpoint)
-    if not path and not prefix and not isinstance(route, Mount):
+    refuse_relative(getattr(route, "path", ""), endpoint)
+    if not path and not isinstance(route, Mount):
         name = getattr(route, "name", "unknown")
         raise DeclarationError(
             f"Prefix and path cannot be both empty (path operation: {name})",
