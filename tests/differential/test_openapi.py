@@ -31,6 +31,7 @@ APP_OPTIONS = (
     "deprecated=True",
     "generate_unique_id_function=lambda route: route.name",
     "openapi_url='/other.json'",
+    "openapi_url=None",
 )
 ROUTE_OPTIONS = (
     "tags=['a', 'b']",
