@@ -125,6 +125,11 @@ def test_as_many_worker_threads_are_visited_as_the_plan_says(
     @app.get("/limited", dependencies=[Depends(plain), Depends(limited, max_concurrency=3)])
     def read_limited() -> None: ...
 
+    def named(name: Annotated[str, Form()]) -> None: ...
+
+    @app.post("/form", dependencies=[Depends(d) for d in (plain, named, last)])
+    def read_form(name: Annotated[str, Form()]) -> None: ...
+
     @app.get("/none")
     async def read_none() -> None: ...
 
@@ -136,13 +141,15 @@ def test_as_many_worker_threads_are_visited_as_the_plan_says(
         return await run_sync(function, *args, **options)
 
     client = TestClient(app)
-    for path in ("/sync", "/async", "/limited", "/none"):
-        plan = plan_of(app, "GET", path)
+    for path in ("/sync", "/async", "/limited", "/form", "/none"):
+        method = "POST" if path == "/form" else "GET"
+        form = {"name": "x"} if path == "/form" else None
+        plan = plan_of(app, method, path)
         told = {call["runs_in"] for call in plan["steps"]} - {"event loop"}
         visits.clear()
         with monkeypatch.context() as patch:
             patch.setattr(anyio.to_thread, "run_sync", counted)
-            assert client.get(path).status_code == 200
+            assert client.request(method, path, data=form).status_code == 200
         # Leaving a `def` generator is a visit of its own, after the plan has run.
         entered = [visit for visit in visits if "Exit" not in visit.__qualname__]
         assert len(told) == len(entered), path
