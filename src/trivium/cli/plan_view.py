@@ -66,6 +66,8 @@ def _call(call: Call, cwd: Path) -> RenderableType:
         ("  " + ", ".join(_how(call)), "dim"),
         ("  " + place if (place := _place(call["function"], cwd)) else "", "dim"),
     )
+    if call["reuses"] is not None:
+        return head
     taken = Table.grid(padding=(0, 2))
     taken.add_column(no_wrap=True)
     taken.add_column(no_wrap=True)
