@@ -17,6 +17,7 @@ HOUSE = ROOT / "src" / "trivium"
 
 ROOMS = (
     "errors",
+    "threads",
     "exchange",
     "binding",
     "security",
@@ -50,8 +51,12 @@ def python_files(*folders: str) -> list[Path]:
     return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
-SOURCES = python_files("src")
-EVERYTHING = [*python_files("src", "tests", "examples", "bench"), ROOT / "conftest.py"]
+def sources() -> list[Path]:
+    return python_files("src")
+
+
+def everything() -> list[Path]:
+    return [*python_files("src", "tests", "examples", "bench"), ROOT / "conftest.py"]
 
 
 def name_of(path: Path) -> str:
@@ -71,7 +76,7 @@ def place(path: Path, node: ast.AST) -> str:
 
 
 def test_no_source_file_is_longer_than_750_lines() -> None:
-    lengths = {name_of(path): len(path.read_text("utf-8").splitlines()) for path in SOURCES}
+    lengths = {name_of(path): len(path.read_text("utf-8").splitlines()) for path in sources()}
 
     too_long = {name: length for name, length in lengths.items() if length > LONGEST_FILE}
 
@@ -129,14 +134,14 @@ def test_relative_and_absolute_imports_lead_to_the_same_room(
 
 
 def test_every_room_has_its_place_in_the_order() -> None:
-    rooms = {room_of(path) for path in SOURCES} - {DOOR, "__main__"}
+    rooms = {room_of(path) for path in sources()} - {DOOR, "__main__"}
 
     assert rooms <= set(ROOMS)
 
 
 def test_a_room_imports_only_rooms_below_it() -> None:
     upwards = []
-    for path in SOURCES:
+    for path in sources():
         room = room_of(path)
         if room in (DOOR, "__main__"):
             continue
@@ -154,7 +159,7 @@ def test_a_room_imports_only_rooms_below_it() -> None:
 def test_no_assert_stands_in_the_source() -> None:
     asserts = [
         place(path, node)
-        for path in SOURCES
+        for path in sources()
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Assert) and node not in for_type_checkers(path)
     ]
@@ -204,7 +209,7 @@ def silences(path: Path) -> Iterator[tuple[str, str]]:
 def test_every_silenced_check_names_its_code_and_its_reason() -> None:
     unexplained = [
         f"{where}: {comment}"
-        for path in EVERYTHING
+        for path in everything()
         for where, comment in silences(path)
         if not has_reason(comment) or WITHOUT_CODE.search(comment)
     ]

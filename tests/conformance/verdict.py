@@ -58,8 +58,8 @@ class Verdict:
         found = []
         if self.tutorial.percent < GATE:
             found.append(
-                f"{TUTORIAL} is at {rounded(self.tutorial):.2f}%, under the {GATE:g}% that it needs "
-                f"({self.tutorial.passed} of {self.tutorial.baseline})."
+                f"{TUTORIAL} is at {rounded(self.tutorial):.2f}%, under the {GATE:g}% that it "
+                f"needs ({self.tutorial.passed} of {self.tutorial.baseline})."
             )
         unexplained = sum(failure.reason is None for failure in self.failures)
         if unexplained:
