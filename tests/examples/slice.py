@@ -65,6 +65,8 @@ class Standstill(Pace):
         self._waits_left = after
         self._going_on = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.reached = threading.Event()
+        """Set when time stands still for somebody."""
         self.abandoned = threading.Event()
         """Set when somebody who was made to wait has left."""
 
@@ -78,6 +80,7 @@ class Standstill(Pace):
             self._waits_left -= 1
             return True
         self._loop = asyncio.get_running_loop()
+        self.reached.set()
         try:
             await self._going_on.wait()
         except asyncio.CancelledError:

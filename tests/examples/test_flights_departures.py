@@ -306,6 +306,7 @@ def test_a_server_sends_each_event_when_it_happens_and_stops_when_the_client_lea
     with serve(app) as (address, _):
         with streaming(address, STREAM) as events:
             heard = [next(events).kind for _ in range(6)]
+            assert pace.reached.wait(30)
             assert not pace.abandoned.is_set()
         assert pace.abandoned.wait(30)
 
@@ -351,6 +352,7 @@ def test_a_server_ends_the_replay_of_a_websocket_whose_client_leaves(
         with connect(f"ws://{address}{LIVE}") as socket:
             socket.send('{"type": "subscribe", "airport": "JFK"}')
             socket.recv(30)
+            assert pace.reached.wait(30)
 
         assert pace.abandoned.wait(30)
 

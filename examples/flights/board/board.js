@@ -65,6 +65,7 @@ function listen(start, fresh) {
     showState("The day is over: choose another", "");
   });
   stream.addEventListener("error", () => {
+    time = null; // the clock stands still
     const refused = stream.readyState === EventSource.CLOSED;
     showState(refused ? "The stream was refused" : "Connection lost, trying again …", "lost");
   });
@@ -115,7 +116,7 @@ function fillUp() {
 
 function duration(minutes) {
   const hours = Math.floor(minutes / 60);
-  return hours ? `${hours} h ${minutes % 60} min` : `${minutes} min`;
+  return hours ? `${hours}:${String(minutes % 60).padStart(2, "0")} h` : `${minutes} min`;
 }
 
 function count(departure) {
