@@ -1,16 +1,11 @@
-"""Runs every Python example of the README and the documentation; `make docs` collects them.
-
-The blocks of a page run in order and share their names, as a reader would type them. A block that
-cannot run is preceded by the comment `<!--- skip: next "reason" -->`, and shows up as skipped with
-that reason.
-"""
+"""Runs every example of the README and the documentation; `make docs` collects them."""
 
 from __future__ import annotations
 
-from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+from pathlib import Path
 
-pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser(), SkipParser()],
-    patterns=["README.md", "docs/*.md", "docs/**/*.md"],
+from tests.docs.pages import pages
+
+pytest_collect_file = pages(
+    "README.md", "docs/*.md", "docs/**/*.md", root=Path(__file__).parent
 ).pytest()

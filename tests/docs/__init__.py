@@ -1,0 +1,1 @@
+"""The documentation as a test: ``pages`` runs its examples, the tests check its claims."""
