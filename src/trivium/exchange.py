@@ -5,12 +5,15 @@ give back a ``Reply`` or a Starlette response. What Starlette offers on top (Req
 WebSocket) is made only where a handler asks for it.
 """
 
-from collections.abc import Callable, Mapping
+import weakref
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial, wraps
 from types import MappingProxyType, TracebackType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, ParamSpec, TypeAlias
 from urllib.parse import parse_qsl
 
+from starlette._utils import is_async_callable
 from starlette.background import BackgroundTask
 from starlette.background import BackgroundTasks as StarletteBackgroundTasks
 from starlette.datastructures import FormData
@@ -20,8 +23,11 @@ from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from trivium.errors import TriviumError
+from trivium.threads import in_thread
 
 __all__ = ["BackgroundTasks", "Exchange", "RawHeaders", "Reply", "run_background"]
+
+P = ParamSpec("P")
 
 RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
 
@@ -41,6 +47,29 @@ class BackgroundTasks(StarletteBackgroundTasks):
     Every task runs, also when one before it failed. The error of a single failed task is raised
     as it is, several as an ``ExceptionGroup``, once all have run.
     """
+
+    _exchange: "weakref.ref[Exchange] | None" = None
+
+    def belong_to(self, exchange: "Exchange") -> None:
+        """Says which request the tasks come after."""
+        # weak, because the exchange holds the tasks
+        self._exchange = weakref.ref(exchange)
+
+    def add_task(self, func: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Has ``func`` called after the reply, in a worker thread if it is a ``def``."""
+        if is_async_callable(func):
+            super().add_task(func, *args, **kwargs)
+        else:
+            super().add_task(self._threaded(func), *args, **kwargs)
+
+    def _threaded(self, func: Callable[P, Any]) -> Callable[P, Awaitable[None]]:
+        @wraps(func)
+        async def call(*args: P.args, **kwargs: P.kwargs) -> None:
+            ex = None if self._exchange is None else self._exchange()
+            limited = ex is None or not ex.is_holding
+            await in_thread(partial(func, *args, **kwargs), limited=limited)
+
+        return call
 
     def take_up(self, other: BackgroundTask) -> None:
         """Adds what another response brought along."""
@@ -75,6 +104,8 @@ class Exchange:
     # Defaults of the class: an exchange is made for every request, and most need few of these.
     path_params: Mapping[str, Any] = MappingProxyType({})
     reply_started = False
+    is_holding = False
+    """Whether a worker thread has entered something that is left only when the request is over."""
     form: FormData | None = None
     _query: dict[str, str] | None = None
     _query_pairs: list[tuple[str, str]] | None = None
@@ -240,6 +271,7 @@ class Exchange:
         """Runs after the reply; tasks added later still, in a dependency's exit, run as well."""
         if self._background is None:
             self._background = BackgroundTasks()
+            self._background.belong_to(self)
         return self._background
 
     @property

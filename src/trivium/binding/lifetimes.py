@@ -1,7 +1,7 @@
 """How long a dependency's value lives: entering generators, and leaving them whatever happens.
 
 A generator is left exactly once, also when its client has gone and the request is cancelled: the
-exit runs shielded. A synchronous one is left in a worker thread of its own limiter, so that a pool
+exit runs shielded. A synchronous one is left in a worker thread that nothing limits, so that a pool
 full of waiting requests can never keep another from giving its resource back.
 """
 
@@ -15,10 +15,10 @@ from contextlib import (
 from types import TracebackType
 from typing import Any, TypeVar
 
-import anyio
-import anyio.to_thread
-from anyio import CancelScope, CapacityLimiter
+from anyio import CancelScope
 from anyio.lowlevel import checkpoint_if_cancelled
+
+from trivium.threads import in_thread
 
 __all__ = ["contextmanager_in_threadpool", "enter_async", "hold_sync"]
 
@@ -43,7 +43,7 @@ def hold_sync(stack: AsyncExitStack, cm: AbstractContextManager[Any]) -> None:
 @asynccontextmanager
 async def contextmanager_in_threadpool(cm: AbstractContextManager[T]) -> AsyncGenerator[T, None]:
     """A synchronous context manager as an asynchronous one; both ends run in worker threads."""
-    value = await anyio.to_thread.run_sync(cm.__enter__)
+    value = await in_thread(cm.__enter__)
     exit_in_thread = _ThreadedExit(cm)
     async with exit_in_thread:
         yield value
@@ -66,7 +66,7 @@ class _ThreadedExit(AbstractAsyncContextManager[None, bool]):
         leave: Callable[[], bool | None] = lambda: self.cm.__exit__(kind, error, traceback)  # noqa: E731  # typed
         swallowed: bool | None = None
         with CancelScope(shield=True):
-            swallowed = await anyio.to_thread.run_sync(leave, limiter=CapacityLimiter(1))
+            swallowed = await in_thread(leave, limited=False)
         return bool(swallowed)
 
 

@@ -8,8 +8,6 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
-import anyio.to_thread
-
 from trivium.binding.body import read_body
 from trivium.binding.callables import CallKind, name_of
 from trivium.binding.dependant import Dependant
@@ -31,6 +29,7 @@ from trivium.errors import (
     WebSocketRequestValidationError,
 )
 from trivium.exchange import Exchange
+from trivium.threads import in_thread
 
 __all__ = ["BodyKind", "Plan", "endpoint_context"]
 
@@ -106,10 +105,11 @@ class Plan:
             await run_groups(self.groups, ex, run)
         if self.handler.arguments.reads_form:
             if self._visit is not None:
-                await anyio.to_thread.run_sync(self._visit, ex, run)
+                await in_thread(self._visit, ex, run, limited=not ex.is_holding)
             await self.handler.arguments.take_form(run)
         if self.is_threaded:
-            return await anyio.to_thread.run_sync(self._call_in_thread, ex, run, finish)
+            limited = not ex.is_holding
+            return await in_thread(self._call_in_thread, ex, run, finish, limited=limited)
         arguments = self._arguments.make(ex, run)
         if arguments is None:
             raise self._invalid(ex, run)

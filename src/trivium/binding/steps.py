@@ -9,14 +9,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
 
-import anyio.to_thread
-
 from trivium.binding.analysis import analyse
 from trivium.binding.callables import CallKind
 from trivium.binding.dependant import CacheKey, Dependant
 from trivium.binding.lifetimes import enter_async, hold_sync
 from trivium.binding.values import Arguments, Run
 from trivium.exchange import Exchange
+from trivium.threads import in_thread
 
 __all__ = ["Overrides", "Run", "Step", "compile_steps", "grouped", "run_groups"]
 
@@ -70,6 +69,7 @@ class Step:
         context = self.make_context(**arguments)
         run.values[self.index] = context.__enter__()
         hold_sync(self._stack(ex), context)
+        ex.is_holding = True
 
     async def run(self, ex: Exchange, run: Run) -> None:
         """Calls an ``async def`` function or generator."""
@@ -96,7 +96,7 @@ class Step:
         """Takes the step's parts of a form, then calls where it belongs."""
         await self.arguments.take_form(run)
         if self.runs_in_thread:
-            await anyio.to_thread.run_sync(self.run_in_thread, ex, run)
+            await in_thread(self.run_in_thread, ex, run, limited=not ex.is_holding)
         else:
             await self.run(ex, run)
 
@@ -166,7 +166,7 @@ def thread_group(steps: Sequence[Step]) -> Group:
     visit = visitor(steps)
 
     async def group(ex: Exchange, run: Run) -> None:
-        await anyio.to_thread.run_sync(visit, ex, run)
+        await in_thread(visit, ex, run, limited=not ex.is_holding)
 
     return group
 

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, TypeAlias
 
+from anyio import CapacityLimiter
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
@@ -55,7 +56,7 @@ def stream_finisher(
     def finish_events(items: Any, ex: Exchange) -> Response:
         encode = encoder(ex)
         response = StreamReply(
-            lambda: sse_stream(items, encode),
+            lambda: sse_stream(items, encode, limiter=_limiter(ex)),
             media_type="text/event-stream",
             headers=STREAM_HEADERS,
             **response_arguments(ex, status_code),
@@ -66,7 +67,7 @@ def stream_finisher(
     def finish_lines(items: Any, ex: Exchange) -> Response:
         encode = encoder(ex)
         response = StreamReply(
-            lambda: jsonl_stream(items, encode),
+            lambda: jsonl_stream(items, encode, limiter=_limiter(ex)),
             media_type="application/jsonl",
             **response_arguments(ex, status_code),
         )
@@ -80,7 +81,9 @@ def stream_finisher(
 
             async def relayed(send: Send) -> None:
                 await _relay_to(
-                    streaming, lambda: raw_stream(items, charset=streaming.charset), send
+                    streaming,
+                    lambda: raw_stream(items, charset=streaming.charset, limiter=_limiter(ex)),
+                    send,
                 )
 
             if type(response).stream_response is StreamingResponse.stream_response:
@@ -91,6 +94,11 @@ def stream_finisher(
     if is_sse:
         return finish_events
     return finish_lines if is_json else finish_chunks
+
+
+def _limiter(ex: Exchange) -> CapacityLimiter | None:
+    """What limits the steps of a synchronous generator: see ``trivium.threads``."""
+    return CapacityLimiter(1) if ex.is_holding else None
 
 
 async def _relay_to(response: StreamingResponse, open_chunks: Open, send: Send) -> None:

@@ -7,16 +7,26 @@ closed, tasks that an exit added run: here and nowhere else. See ``docs/lifecycl
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, NamedTuple, TypeAlias, cast
 
+from starlette.concurrency import iterate_in_threadpool
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from trivium.binding.plan import Plan
 from trivium.binding.steps import Overrides
 from trivium.errors import TriviumError
 from trivium.exchange import Exchange, Reply
 from trivium.responding.reply import Finish, Outcome, with_background
+from trivium.threads import iterated_in_threads
 
-__all__ = ["Compiled", "Operation", "RequestHandler", "as_response", "conclude", "exchange_of"]
+__all__ = [
+    "Compiled",
+    "Operation",
+    "RequestHandler",
+    "as_response",
+    "conclude",
+    "exchange_of",
+    "is_served",
+]
 
 RequestHandler: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
 Produce: TypeAlias = Callable[[Exchange], Awaitable[Outcome]]
@@ -111,6 +121,11 @@ def exchange_of(connection: HTTPConnection) -> Exchange:
     return ex
 
 
+def is_served(connection: HTTPConnection) -> bool:
+    """Whether a route is serving the connection and will close what it opened."""
+    return isinstance(connection.scope.get(_EXCHANGE), Exchange)
+
+
 def as_response(outcome: Outcome) -> Response:
     """The outcome as a Starlette response."""
     if not isinstance(outcome, Reply):
@@ -137,6 +152,8 @@ async def _conclude_with(ex: Exchange, outcome: Outcome) -> None:
 
 
 async def _send_response(ex: Exchange, response: Response) -> None:
+    if ex.is_holding and isinstance(response, StreamingResponse):
+        _iterate_without_limit(response)
     tasks, response.background = response.background, None
     try:
         await response(ex.scope, ex.receive, ex.send)
@@ -150,6 +167,17 @@ async def _send_response(ex: Exchange, response: Response) -> None:
         response.background = tasks
     if tasks is not None:
         await tasks()
+
+
+def _iterate_without_limit(response: StreamingResponse) -> None:
+    """Has a synchronous iterable, which Starlette has wrapped, take no token for its chunks.
+
+    Others may hold them all and wait for what this request gives back at its end.
+    """
+    frame = getattr(response.body_iterator, "ag_frame", None)
+    if frame is not None and frame.f_code is iterate_in_threadpool.__code__:
+        iterable = frame.f_locals["iterator"]
+        response.body_iterator = iterated_in_threads(iterable, limited=False)
 
 
 async def _unwind(ex: Exchange, error: BaseException) -> None:
