@@ -33,6 +33,7 @@ from trivium.binding.callables import name_of, signature_of
 from trivium.binding.dependant import Dependant, ScopeName
 from trivium.binding.fields import Field, Undefined, copy_field_info, make_field
 from trivium.binding.forms import form_union
+from trivium.binding.multipart import ensure_multipart_is_installed
 from trivium.binding.params import (
     Body,
     ConcurrencyLimit,
@@ -332,6 +333,7 @@ class _Parameter:
         if isinstance(info, Param) and getattr(info, "in_", None) is None:
             info.in_ = ParamTypes.query
         if isinstance(info, Form):
+            ensure_multipart_is_installed()
             info.annotation = form_union(info.annotation)
         info = self._with_route_name(info)
         if not info.alias:

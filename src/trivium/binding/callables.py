@@ -20,9 +20,11 @@ from pydantic._internal import _typing_extra as _pydantic_typing
 
 __all__ = [
     "CallKind",
+    "evaluated",
     "kind_of",
     "name_of",
     "return_annotation",
+    "return_annotation_of",
     "signature_of",
     "stream_item_type",
     "unwrapped",
@@ -94,10 +96,10 @@ def signature_of(call: Callable[..., Any]) -> inspect.Signature:
     namespace = getattr(inspect.unwrap(call), "__globals__", {})
     return inspect.Signature(
         [
-            parameter.replace(annotation=_evaluated(parameter.annotation, namespace))
+            parameter.replace(annotation=evaluated(parameter.annotation, namespace))
             for parameter in signature.parameters.values()
         ],
-        return_annotation=_evaluated(signature.return_annotation, namespace),
+        return_annotation=evaluated(signature.return_annotation, namespace),
     )
 
 
@@ -105,6 +107,11 @@ def return_annotation(signature: inspect.Signature) -> Any:
     """What the signature says is returned; None where it says nothing."""
     annotation = signature.return_annotation
     return None if annotation is inspect.Signature.empty else annotation
+
+
+def return_annotation_of(call: Callable[..., Any]) -> Any:
+    """What ``call`` says it returns; None where it says nothing."""
+    return return_annotation(signature_of(call))
 
 
 def stream_item_type(annotation: Any) -> Any | None:
@@ -152,7 +159,8 @@ def _evaluated_signature(call: Callable[..., Any]) -> inspect.Signature:
         return inspect.signature(call)
 
 
-def _evaluated(annotation: Any, namespace: dict[str, Any]) -> Any:
+def evaluated(annotation: Any, namespace: dict[str, Any]) -> Any:
+    """An annotation that may be a string, evaluated as far as its names are known."""
     if not isinstance(annotation, str):
         return annotation
     evaluated = _pydantic_typing.try_eval_type(ForwardRef(annotation), namespace, namespace)[0]

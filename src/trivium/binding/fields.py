@@ -221,7 +221,6 @@ def make_field(
             instead="a model that inherits from pydantic.BaseModel",
         )
     info = field_info or FieldInfo(annotation=annotation)
-    info.annotation = adapted(info.annotation)
     field = Field(info, name, mode)
     try:
         field.checker  # noqa: B018  # building it is the check
@@ -271,7 +270,9 @@ def model_fields(model: type[BaseModel]) -> tuple[Field, ...]:
 
 def body_model(name: str, fields: Sequence[Field], config: ConfigDict | None) -> type[BaseModel]:
     """The model that several body parameters make up together, for the OpenAPI document."""
-    definitions: dict[str, Any] = {f.name: (f.field_info.annotation, f.field_info) for f in fields}
+    definitions: dict[str, Any] = {
+        f.name: (adapted(f.field_info.annotation), f.field_info) for f in fields
+    }
     return create_model(name, __config__=config, **definitions)
 
 
@@ -327,7 +328,7 @@ def _adapter(annotation: Any, config: ConfigDict | None) -> TypeAdapter[Any]:
     with warnings.catch_warnings():
         # an alias means nothing to the adapter of a lone value; we read it ourselves
         warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)
-        return TypeAdapter(annotation, config=config)
+        return TypeAdapter(adapted(annotation), config=config)
 
 
 def _by_alias(options: dict[str, Any]) -> dict[str, Any]:
@@ -351,7 +352,8 @@ def _cannot_describe(annotation: Any, mode: Mode) -> DeclarationError:
     if mode == "serialization":
         return DeclarationError(
             f"Invalid args for response field! {annotation!r} is not a valid Pydantic field type,"
-            " so it can be neither validated nor documented.",
+            " so it can be neither validated nor documented. To leave the response as it is, give"
+            " the decorator the parameter response_model=None.",
             written=f"-> {annotation}",
             instead="response_model=None in the decorator, or a return annotation of Pydantic's",
         )

@@ -16,11 +16,12 @@ from trivium.binding.body import body_arguments, form_arguments
 from trivium.binding.dependant import Dependant, parameter_model
 from trivium.binding.fields import Field, Loc, Undefined, missing, relocated
 from trivium.binding.parameter_models import model_reader
+from trivium.binding.params import ParamTypes
 from trivium.binding.picking import Errors, picked, validated
 from trivium.binding.schemes import SecurityScopes
 from trivium.exchange import Exchange
 
-__all__ = ["Arguments", "Reader", "Run"]
+__all__ = ["Arguments", "Reader", "Run", "reader_of"]
 
 Reader: TypeAlias = Callable[[Exchange, dict[str, Any]], Errors | None]
 
@@ -125,6 +126,11 @@ def _readers(dependant: Dependant) -> list[Reader]:
     ]
 
 
+def reader_of(field: Field, place: ParamTypes) -> Reader:
+    """The reader of a single field."""
+    return _READERS[place](field)
+
+
 def _path_reader(field: Field) -> Reader:
     keys = [key for _, key in field.names()]
     if len(keys) > 1:
@@ -160,6 +166,14 @@ def _cookie_reader(field: Field) -> Reader:
         return _reader_of_many(field, "cookie", keys, lambda ex: ex.cookies)
     key = keys[0]
     return _scalar_reader(field, ("cookie", key), lambda ex: ex.cookies.get(key))
+
+
+_READERS: Mapping[ParamTypes, Callable[[Field], Reader]] = {
+    ParamTypes.path: _path_reader,
+    ParamTypes.query: _query_reader,
+    ParamTypes.header: _header_reader,
+    ParamTypes.cookie: _cookie_reader,
+}
 
 
 def _scalar_reader(field: Field, loc: Loc, get: Callable[[Exchange], Any]) -> Reader:

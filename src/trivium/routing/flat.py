@@ -27,7 +27,15 @@ from trivium.routing.websocket import APIWebSocketRoute
 if TYPE_CHECKING:
     from trivium.routing.router import APIRouter
 
-__all__ = ["FlatRoute", "Included", "Kind", "RouteContext", "flattened", "iter_route_contexts"]
+__all__ = [
+    "FlatRoute",
+    "Included",
+    "Kind",
+    "RouteContext",
+    "best_match",
+    "flattened",
+    "iter_route_contexts",
+]
 
 Kind: TypeAlias = Literal["http", "websocket", "mount", "host", "frontend", "other"]
 
@@ -62,14 +70,7 @@ class Included(BaseRoute):
         return flattened(self.original_router.routes, self.inclusion)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        partial: tuple[Match, Scope] = (Match.NONE, {})
-        for route in self.routes():
-            match, child_scope = route.matches(scope)
-            if match is Match.FULL:
-                return match, child_scope
-            if match is Match.PARTIAL and partial[0] is Match.NONE:
-                partial = match, child_scope
-        return partial
+        return best_match(self.routes(), scope)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await Router(list(self.routes()))(scope, receive, send)
@@ -142,6 +143,18 @@ def flattened(
             yield route.included(inclusion)
         else:
             yield _prefixed(route, inclusion)
+
+
+def best_match(routes: Iterable[BaseRoute], scope: Scope) -> tuple[Match, Scope]:
+    """The match of the first route that takes path and method, else of the first for its path."""
+    partial: tuple[Match, Scope] = (Match.NONE, {})
+    for route in routes:
+        match, child_scope = route.matches(scope)
+        if match is Match.FULL:
+            return match, child_scope
+        if match is Match.PARTIAL and partial[0] is Match.NONE:
+            partial = match, child_scope
+    return partial
 
 
 def described(routes: Iterable[BaseRoute], prefix: str = "") -> Iterator[FlatRoute]:

@@ -8,7 +8,7 @@ from typing import Any, Literal, Required, TypeVar
 from starlette import routing as starlette_routing
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Host, Mount, NoMatchFound, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Host, Match, Mount, NoMatchFound, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 from typing_extensions import TypedDict, Unpack, deprecated
@@ -25,7 +25,7 @@ from trivium.errors import DeclarationError, HTTPException, place_of
 from trivium.exchange import Exchange
 from trivium.routing.dispatch import Dispatcher
 from trivium.routing.failures import failures_answered, handlers_in
-from trivium.routing.flat import FlatRoute, Included, described, flattened
+from trivium.routing.flat import FlatRoute, Included, best_match, described, flattened
 from trivium.routing.frontend import Frontend
 from trivium.routing.frontends import Frontends
 from trivium.routing.inclusion import Inclusion
@@ -479,6 +479,19 @@ class APIRouter(starlette_routing.Router):
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The router as an ASGI application, under Starlette's name for it."""
         await self(scope, receive, send)
+
+    @property
+    def middleware_stack(self) -> ASGIApp:  # type: ignore[override]  # Starlette sets an attribute
+        """The router as an ASGI application. Its middleware is compiled into its routes."""
+        return self.app
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The router as an ASGI application, for one that is listed among another's routes."""
+        await self(scope, receive, send)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether a route of this router takes the request, and what it adds to the scope."""
+        return best_match(self.dispatcher.routes, scope)
 
     async def serve(self, ex: Exchange) -> None:
         """Serves one request or connection with the route that answers it."""

@@ -1,5 +1,6 @@
 """The decorators that declare routes, written once for applications and routers."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar, overload
 
@@ -52,6 +53,8 @@ class Verb:
     def __init__(self, method: str) -> None:
         self.method = method
         self.__doc__ = f"Declares handlers of {method} requests."
+        # what has a __get__ is taken for a builtin otherwise
+        self.__signature__ = inspect.signature(self.__call__)
 
     def __call__(self, owner: Declares, path: str, **options: Unpack[VerbOptions]) -> Decorator:
         return BoundVerb(owner, self.method)(path, **options)

@@ -21,6 +21,7 @@ from trivium.fastapi._compat.v2 import (
     copy_field_info,
     get_cached_model_fields,
     get_missing_field_error,
+    serialize_sequence_value,
     with_info_plain_validator_function,
 )
 
@@ -43,5 +44,6 @@ __all__ = [
     "is_uploadfile_sequence_annotation",
     "lenient_issubclass",
     "sequence_types",
+    "serialize_sequence_value",
     "with_info_plain_validator_function",
 ]

@@ -4,6 +4,7 @@ from pydantic import PydanticSchemaGenerationError
 from pydantic_core import Url
 from pydantic_core.core_schema import with_info_plain_validator_function
 
+from trivium.binding.extraction import serialize_sequence_value
 from trivium.binding.fields import Field as ModelField
 from trivium.binding.fields import Undefined, copy_field_info
 from trivium.binding.fields import Undefined as RequiredParam
@@ -19,5 +20,6 @@ __all__ = [
     "copy_field_info",
     "get_cached_model_fields",
     "get_missing_field_error",
+    "serialize_sequence_value",
     "with_info_plain_validator_function",
 ]
