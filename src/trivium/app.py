@@ -191,6 +191,8 @@ class App(Starlette):
         }
         self.user_middleware: list[Middleware] = list(given.get("middleware") or ())
         self.middleware_stack: ASGIApp | None = None
+        # the stack without any middleware, for which there is a shorter way
+        self._plain_stack: ASGIApp | None = None
         self.batteries: list[Battery] = []
         self._lifespans: list[Callable[[App], AbstractAsyncContextManager[Any]]] = []
         self._openapi_version_of_routes: int | None = None
@@ -390,7 +392,8 @@ class App(Starlette):
             layers.append(Middleware(limited, size=self.max_body_size))
         layers += self.user_middleware
         if not layers:
-            return self._serve_alone
+            self._plain_stack = self._server_errors(self._serve)
+            return self._plain_stack
         # a reply to an error cannot leave through Starlette's function middleware, which is over
         index = next((i for i, layer in enumerate(layers) if _is_base_http(layer)), len(layers))
         layers.insert(index, Middleware(SendMark))
@@ -406,12 +409,13 @@ class App(Starlette):
         scope["app"] = self
         if self.root_path:
             scope["root_path"] = self.root_path
-        if scope["type"] == "lifespan":
-            await serve_lifespan(self, self.full_lifespan, scope, receive, send)
-            return
-        if self.middleware_stack is None:
-            self.middleware_stack = self.build_middleware_stack()
-        await self.middleware_stack(scope, receive, send)
+        stack = self.middleware_stack
+        if stack is None:
+            stack = self.middleware_stack = self.build_middleware_stack()
+        if stack is self._plain_stack and scope["type"] != "lifespan":
+            await self._serve_alone(scope, receive, send)
+        else:
+            await stack(scope, receive, send)
 
     async def _serve_alone(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The whole way of a request where no middleware is installed."""
@@ -429,6 +433,9 @@ class App(Starlette):
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The innermost ASGI application: the routes, and the replies to handled errors."""
+        if scope["type"] == "lifespan":
+            await serve_lifespan(self, self.full_lifespan, scope, receive, send)
+            return
         ex = self._exchange(scope, receive, send)
         try:
             await failures_answered(self.router.serve, ex, ex.handlers)

@@ -43,9 +43,21 @@ class ServerErrors(ServerErrorMiddleware):
         handler: Callable[[], Callable[..., Any] | None],
         debug: Callable[[], bool],
     ) -> None:
-        super().__init__(app)
+        self.app = app
         self._find_handler = handler
         self._is_debug = debug
+
+    # Instrumentation takes the stack apart by these, and builds one of its own from them.
+
+    @property
+    def handler(self) -> Callable[..., Any] | None:  # type: ignore[override]  # Starlette sets it
+        """The handler of 500 or ``Exception``, as it is now."""
+        return self._find_handler()
+
+    @property
+    def debug(self) -> bool:  # type: ignore[override]  # Starlette sets it
+        """Whether a client is shown the traceback, as it is now."""
+        return self._is_debug()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -80,9 +92,9 @@ class ServerErrors(ServerErrorMiddleware):
 
     async def response_to(self, request: Request, error: Exception) -> Response:
         """The reply to an error that nothing handled."""
-        handler = self._find_handler()
+        handler = self.handler
         response: Response
-        if self._is_debug():
+        if self.debug:
             response = await run_in_threadpool(self.debug_response, request, error)
         elif handler is None:
             response = self.error_response(request, error)
