@@ -5,8 +5,10 @@ python -m examples.flights [--port 8001] [--help]
 
 import socket
 import sys
+from contextlib import suppress
 
 from pydantic import ValidationError
+from pydantic_settings import CliApp
 from rich.console import Console
 from rich.panel import Panel
 from rich.progress import (
@@ -35,7 +37,7 @@ def main() -> int:
     """Run the command; returns its exit status."""
     console = Console(highlight=False)
     try:
-        settings = Settings(_cli_parse_args=True)
+        settings = CliApp.run(Settings)
     except ValidationError as error:
         for problem in error.errors():
             setting = "_".join(map(str, problem["loc"]))
@@ -116,11 +118,12 @@ def welcome(settings: Settings, port: int, console: Console) -> None:
 
 def serve(server: Server, listener: socket.socket, console: Console) -> int:
     """Serve until Ctrl-C; returns the exit status."""
-    try:
+    with suppress(KeyboardInterrupt):  # uvicorn raises it again, once everything is closed
         server.run(sockets=[listener])
-    except KeyboardInterrupt:  # uvicorn raises it again, once everything is closed
-        console.print("Stopped.")
-    return 0 if server.started else FAILED
+    if not server.started:
+        return FAILED
+    console.print("Stopped.")
+    return 0
 
 
 if __name__ == "__main__":

@@ -22,19 +22,23 @@ class Settings(BaseSettings):
         cli_hide_none_type=True,
     )
 
-    host: str = Field("127.0.0.1", description="the address to listen on")
-    port: int = Field(8000, ge=0, le=65535, description="the port; 0 takes any free one")
-    data_dir: Path = Field(Path(".data"), description="where the database and the reports are kept")
-    until: date | None = Field(None, description="load no flight after this day (default: all)")
+    host: str = Field(default="127.0.0.1", description="the address to listen on")
+    port: int = Field(default=8000, ge=0, le=65535, description="the port; 0 takes any free one")
+    data_dir: Path = Field(
+        default=Path(".data"), description="where the database and the reports are kept"
+    )
+    until: date | None = Field(default=None, description="load no flight after this day")
     password: SecretStr = Field(
-        SecretStr("clear-skies"), min_length=8, description="the password of both demo accounts"
+        default=SecretStr("clear-skies"),
+        min_length=8,
+        description="the password of both demo accounts",
     )
     secret: SecretStr = Field(
         default_factory=_new_secret,
         min_length=32,
         description="signs the tokens; without one, a restart ends every login",
     )
-    token_minutes: int = Field(60, ge=1, le=24 * 60, description="how long a login lasts")
+    token_minutes: int = Field(default=60, ge=1, le=24 * 60, description="how long a login lasts")
 
     @property
     def database(self) -> Path:
