@@ -32,6 +32,7 @@ PUBLIC = {
     ),
     "fastapi.logger": "logger",
     "fastapi.middleware": "Middleware",
+    "fastapi.middleware.asyncexitstack": "AsyncExitStackMiddleware",
     "fastapi.middleware.cors": "CORSMiddleware",
     "fastapi.middleware.gzip": "GZipMiddleware",
     "fastapi.middleware.httpsredirect": "HTTPSRedirectMiddleware",
@@ -108,9 +109,6 @@ OMITTED: dict[str, dict[str, str]] = {
         ],
         _NOT_OURS,
     ),
-    "fastapi.middleware.asyncexitstack": {
-        "*": "the exchange closes what a request opened; there is no middleware for it",
-    },
     "fastapi.telemetry": {"*": _TELEMETRY},
     "fastapi.utils": {
         "create_model_field": _NOT_OURS,
