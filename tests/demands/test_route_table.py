@@ -4,10 +4,12 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from trivium import APIRouter, App, WebSocket
+from trivium.routing import APIRoute, iter_route_contexts
 from trivium.testing import TestClient
 
 
@@ -120,3 +122,24 @@ def test_every_listed_path_is_the_one_that_answers_and_that_the_scope_carries() 
 
     assert seen == {"/outer/inner/7": "/outer/inner/{item_id}"}
     assert "/outer/inner/{item_id}" in {route.path for route in app.routes_flat()}
+
+
+def test_tools_can_match_an_included_route_before_middleware_has_run() -> None:
+    class Demanding(APIRoute):
+        def matches(self, scope: Scope) -> tuple[Match, Scope]:
+            assert "tenant" in scope
+            return super().matches(scope)
+
+    router = APIRouter(route_class=Demanding)
+    router.get("/items/{item_id}")(handler)
+    app = App()
+    app.include_router(router, prefix="/api")
+    scope = {"type": "http", "method": "GET", "path": "/api/items/7", "headers": []}
+
+    found = [
+        context.path
+        for context in iter_route_contexts(app.routes)
+        if context.matches(scope)[0] is Match.FULL
+    ]
+
+    assert found == ["/api/items/{item_id}"]

@@ -116,6 +116,16 @@ class RouteContext:
     def endpoint(self) -> Callable[..., Any] | None:
         return getattr(self.route, "endpoint", None)
 
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether the route fits; for an included one by path and method alone.
+
+        Tools ask before any middleware has run, and a ``matches`` of a class of the author's own
+        may depend on what middleware leaves in the scope.
+        """
+        if isinstance(self.route, APIRoute) and self.route is not self.original_route:
+            return APIRoute.matches(self.route, scope)
+        return self.route.matches(scope)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.route, name)
 
