@@ -3,6 +3,7 @@
 import os
 import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Literal, Required, TypeVar
 
 from starlette import routing as starlette_routing
@@ -160,7 +161,6 @@ class APIRouter(starlette_routing.Router):
         self.frontends: list[tuple[Frontend, Sequence[Depends]]] = []
         self.version = 0
         self._parents: weakref.WeakSet[APIRouter] = weakref.WeakSet()
-        self._dispatcher: Dispatcher | None = None
         self._routes = RouteList(given.get("routes") or (), self.changed)
 
     # The tree
@@ -178,18 +178,16 @@ class APIRouter(starlette_routing.Router):
     def changed(self) -> None:
         """Has the table compiled anew, here and in the routers that include this one."""
         self.version += 1
-        self._dispatcher = None
+        self.__dict__.pop("dispatcher", None)
         for parent in self._parents:
             parent.changed()
 
-    @property
+    @cached_property
     def dispatcher(self) -> Dispatcher:
-        """The compiled table."""
-        if self._dispatcher is None:
-            own = self._own_inclusion()
-            routes = [_within(route, own) for route in flattened(self._routes)]
-            self._dispatcher = Dispatcher(routes, Frontends(self), self)
-        return self._dispatcher
+        """The compiled table; an attribute once it is made, until the routes change."""
+        own = self._own_inclusion()
+        routes = [_within(route, own) for route in flattened(self._routes)]
+        return Dispatcher(routes, Frontends(self), self)
 
     def routes_flat(self) -> Iterator[FlatRoute]:
         """Every route with its full path, in order of declaration.
@@ -495,7 +493,7 @@ class APIRouter(starlette_routing.Router):
 
     async def serve(self, ex: Exchange) -> None:
         """Serves one request or connection with the route that answers it."""
-        await (self._dispatcher or self.dispatcher).serve(ex)
+        await self.dispatcher.serve(ex)
 
 
 async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
