@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from starlette.routing import (
     BaseRoute,
@@ -23,9 +23,6 @@ from trivium.routing.inclusion import Inclusion
 from trivium.routing.route import APIRoute
 from trivium.routing.subtree import Subtree
 from trivium.routing.websocket import APIWebSocketRoute
-
-if TYPE_CHECKING:
-    from trivium.routing.router import APIRouter
 
 __all__ = [
     "FlatRoute",
@@ -58,11 +55,18 @@ class FlatRoute:
     """The full path of the mount that it is below, empty at the top."""
 
 
+class Tree(Protocol):
+    """A router, seen from here: routes, among them included routers."""
+
+    @property
+    def routes(self) -> list[BaseRoute]: ...
+
+
 class Included(BaseRoute):
     """A router that another one includes. The routes in it stay live: later ones count too."""
 
-    def __init__(self, router: "APIRouter", inclusion: Inclusion) -> None:
-        self.original_router = router
+    def __init__(self, router: Tree, inclusion: Inclusion) -> None:
+        self.original_router: Any = router
         self.inclusion = inclusion
 
     def routes(self) -> Iterator[BaseRoute]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from starlette._utils import get_route_path
 from starlette.requests import Request
@@ -19,13 +19,22 @@ from trivium.routing.limiting import within_limit
 from trivium.routing.route import APIRoute
 from trivium.routing.subtree import Subtree, surrounded
 
-if TYPE_CHECKING:
-    from trivium.routing.router import APIRouter
-
 __all__ = ["Frontends", "Placed"]
 
 Serve: TypeAlias = Callable[[Exchange], Awaitable[None]]
 _READS = frozenset({"GET", "HEAD"})
+
+
+class HasFrontends(Protocol):
+    """A router, seen from here."""
+
+    prefix: str
+    max_body_size: int | None
+    frontends: list[tuple[Frontend, Sequence[Depends]]]
+    dependency_overrides_provider: Any
+
+    @property
+    def routes(self) -> list[BaseRoute]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +52,7 @@ class Placed:
 class Frontends:
     """All frontends; the one with the longest path that claims a request serves it."""
 
-    def __init__(self, router: "APIRouter") -> None:
+    def __init__(self, router: HasFrontends) -> None:
         placed = list(_placed(router, None))
         # sorted() keeps the order of declaration among equals
         placed.sort(key=lambda one: -one.frontend.specificity(one.prefix))
@@ -58,7 +67,7 @@ class Frontends:
         return None
 
 
-def _placed(router: "APIRouter", inclusion: Inclusion | None) -> Iterator[Placed]:
+def _placed(router: HasFrontends, inclusion: Inclusion | None) -> Iterator[Placed]:
     outer = inclusion or Inclusion(overrides_provider=router.dependency_overrides_provider)
     for frontend, dependencies in router.frontends:
         yield Placed(
