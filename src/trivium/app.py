@@ -41,6 +41,7 @@ from trivium.routing.router import (
     IncludeOptions,
     refuse_relative,
 )
+from trivium.routing.served import ServedRoutes
 from trivium.routing.verbs import Decorator, Verb
 from trivium.stages.function_middleware import FunctionMiddleware
 from trivium.stages.server_error import SendMark, ServerErrors
@@ -139,6 +140,8 @@ class App(Starlette):
     """Whether the lifespans of mounted applications are run with this one's."""
     documents_mounted = True
     """Whether the document shows the paths of mounted applications."""
+    refuses_several_bodies = True
+    """Whether a GET or HEAD route that reads several bodies is refused when it is declared."""
 
     def __init__(self, **options: Unpack[AppOptions]) -> None:
         given: dict[str, Any] = dict(options)
@@ -185,6 +188,7 @@ class App(Starlette):
             **{name: given[name] for name in _ROUTER_OPTIONS if name in given},
             dependency_overrides_provider=self,
         )
+        self.router.refuses_several_bodies = self.refuses_several_bodies
         self.exception_handlers: dict[Any, Callable[..., Any]] = {
             **DEFAULT_HANDLERS,
             **(given.get("exception_handlers") or {}),
@@ -343,8 +347,11 @@ class App(Starlette):
 
     @property
     def routes(self) -> list[BaseRoute]:
-        """The routes as they were declared; an included router is one entry."""
-        return self.router.routes
+        """The routes as they are served, in one flat list; a change of it is one of the router.
+
+        ``app.router.routes`` has them as they were declared: an included router is one entry.
+        """
+        return ServedRoutes(self.router)
 
     def routes_flat(self) -> Iterator[FlatRoute]:
         """Every route with its full path; the stable way to see what is served."""
@@ -516,13 +523,14 @@ class App(Starlette):
 class FastAPI(App):
     """The application with FastAPI's defaults.
 
-    Its pages load their scripts from a CDN, and mounted applications keep their lifespan and their
-    document to themselves.
+    Its pages load their scripts from a CDN, mounted applications keep their lifespan and their
+    document to themselves, and a GET route may read several bodies.
     """
 
     default_title = "FastAPI"
     runs_mounted_lifespans = False
     documents_mounted = False
+    refuses_several_bodies = False
 
     def _docs_routes(self) -> list[Route]:
         return cdn_docs_routes(self)
