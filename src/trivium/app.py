@@ -436,7 +436,7 @@ class App(Starlette):
         except Exception as error:
             await self._answer(ex, error)
         finally:
-            ex.release()
+            await ex.release()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The innermost ASGI application: the routes, and the replies to handled errors."""
@@ -447,7 +447,7 @@ class App(Starlette):
         try:
             await failures_answered(self.router.serve, ex, ex.handlers)
         finally:
-            ex.release()
+            await ex.release()
 
     def _exchange(self, scope: Scope, receive: Receive, send: Send) -> Exchange:
         # url_for() starts from the outermost application

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeAlias
 from urllib.parse import parse_qsl
 
 from starlette._utils import is_async_callable
+from anyio import CancelScope
 from starlette.background import BackgroundTask
 from starlette.background import BackgroundTasks as StarletteBackgroundTasks
 from starlette.datastructures import FormData
@@ -28,6 +29,8 @@ from trivium.threads import in_thread
 __all__ = ["BackgroundTasks", "Exchange", "RawHeaders", "Reply", "run_background"]
 
 P = ParamSpec("P")
+
+_FORMS = "trivium.forms"
 
 RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
 
@@ -106,7 +109,6 @@ class Exchange:
     reply_started = False
     is_holding = False
     """Whether a worker thread has entered something that is left only when the request is over."""
-    form: FormData | None = None
     _query: dict[str, str] | None = None
     _query_pairs: list[tuple[str, str]] | None = None
     _headers: dict[bytes, bytes] | None = None
@@ -296,8 +298,8 @@ class Exchange:
         return self._function_stack
 
     def files_to_close(self, form: FormData) -> None:
-        """Has the uploaded files closed when all is done."""
-        self.form = form
+        """Has the uploaded files closed when all is done, replies to errors included."""
+        self.scope.setdefault(_FORMS, []).append(form)
 
     async def close_function(self, error: BaseException | None = None) -> bool:
         """Closes the function scope; True if an exit swallowed ``error``."""
@@ -307,12 +309,7 @@ class Exchange:
     async def close_request(self, error: BaseException | None = None) -> bool:
         """Closes the request scope; True if an exit swallowed ``error``."""
         stack, self._request_stack = self._request_stack, None
-        try:
-            return await _close(stack, error)
-        finally:
-            if self.form is not None:
-                form, self.form = self.form, None
-                await form.close()
+        return await _close(stack, error)
 
     @property
     def has_function_scope(self) -> bool:
@@ -322,15 +319,15 @@ class Exchange:
     @property
     def is_open(self) -> bool:
         """Whether anything waits to be closed at the end of the request."""
-        return (
-            self._request_stack is not None
-            or self._function_stack is not None
-            or self.form is not None
-        )
+        return self._request_stack is not None or self._function_stack is not None
 
-    def release(self) -> None:
-        """Forgets what was made on demand, which refers back to the exchange: all is done."""
+    async def release(self) -> None:
+        """All is done: closes uploaded files, forgets what refers back to the exchange."""
         self._connection = self._response = None
+        if _FORMS in self.scope:
+            with CancelScope(shield=True):
+                for form in self.scope.pop(_FORMS):
+                    await form.close()
 
     # The reply
 

@@ -51,7 +51,10 @@ def request_response(func: Callable[[Request], Awaitable[Response] | Response]) 
         async def serve(ex: Exchange) -> None:
             await conclude(ex, produce)
 
-        await failures_answered(serve, ex, handlers_in(scope))
+        try:
+            await failures_answered(serve, ex, handlers_in(scope))
+        finally:
+            await ex.release()
 
     return app
 
@@ -72,7 +75,10 @@ def websocket_session(func: Callable[[WebSocket], Awaitable[None]]) -> ASGIApp:
             else:
                 await ex.close_request()
 
-        await failures_answered(serve, ex, handlers_in(scope))
+        try:
+            await failures_answered(serve, ex, handlers_in(scope))
+        finally:
+            await ex.release()
 
     return app
 

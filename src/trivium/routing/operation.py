@@ -1,7 +1,8 @@
 """A route compiled, and the order in which a request to it comes to its end.
 
-Function scope closed, reply sent, background tasks run, request scope closed, uploaded files
-closed, tasks that an exit added run: here and nowhere else. See ``docs/lifecycle.md``.
+Function scope closed, reply sent, background tasks run, request scope closed, tasks that an exit
+added run: here and nowhere else. Uploaded files are closed by ``Exchange.release``, last of all.
+See ``docs/lifecycle.md``.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine

@@ -389,7 +389,10 @@ class APIRoute(starlette_routing.Route):
             provider = self.dependency_overrides_provider
             overrides = getattr(provider, "dependency_overrides", None) or None
             ex = Exchange(scope, receive, send, overrides=overrides)
-            await failures_answered(self.operation.serve, ex, handlers_in(scope))
+            try:
+                await failures_answered(self.operation.serve, ex, handlers_in(scope))
+            finally:
+                await ex.release()
 
         return limited(serve_alone, self.max_body_size)
 

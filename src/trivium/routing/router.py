@@ -472,7 +472,10 @@ class APIRouter(starlette_routing.Router):
         provider = self.dependency_overrides_provider
         overrides = getattr(provider, "dependency_overrides", None) or None
         ex = Exchange(scope, receive, send, overrides=overrides, handlers=handlers_in(scope))
-        await failures_answered(self.serve, ex, ex.handlers)
+        try:
+            await failures_answered(self.serve, ex, ex.handlers)
+        finally:
+            await ex.release()
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The router as an ASGI application, under Starlette's name for it."""
