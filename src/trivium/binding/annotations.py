@@ -17,11 +17,13 @@ from starlette.datastructures import UploadFile as StarletteUploadFile
 __all__ = [
     "SEQUENCE_CONSTRUCTORS",
     "SEQUENCE_TYPES",
+    "is_attrs_class",
     "is_bytes",
     "is_bytes_sequence",
     "is_scalar",
     "is_scalar_sequence",
     "is_sequence",
+    "is_struct",
     "is_subclass",
     "is_union",
     "is_upload",
@@ -52,6 +54,16 @@ def is_subclass(annotation: Any, of: type[T] | tuple[type[T], ...]) -> TypeGuard
     except TypeError:
         # list[int] is an instance of type and yet no class that issubclass takes
         return False
+
+
+def is_struct(annotation: Any) -> bool:
+    """Whether the annotation is a Struct of msgspec's, which is recognised without importing it."""
+    return isinstance(annotation, type) and hasattr(annotation, "__struct_fields__")
+
+
+def is_attrs_class(annotation: Any) -> bool:
+    """Whether the annotation is a class made by attrs, which is recognised without importing it."""
+    return isinstance(annotation, type) and hasattr(annotation, "__attrs_attrs__")
 
 
 def is_union(annotation: Any) -> bool:
@@ -176,12 +188,6 @@ def _is_complex_class(annotation: Any) -> bool:
         is_subclass(annotation, (BaseModel, Mapping, StarletteUploadFile))
         or _is_sequence_class(annotation)
         or is_dataclass(annotation)
-        or _is_foreign_record(annotation)
-    )
-
-
-def _is_foreign_record(annotation: Any) -> bool:
-    # msgspec Structs and attrs classes, recognised without importing either package
-    return isinstance(annotation, type) and (
-        hasattr(annotation, "__struct_fields__") or hasattr(annotation, "__attrs_attrs__")
+        or is_struct(annotation)
+        or is_attrs_class(annotation)
     )

@@ -27,7 +27,7 @@ from typing_extensions import TypedDict
 
 from trivium.binding.annotations import is_sequence, is_subclass
 from trivium.binding.foreign import adapted
-from trivium.binding.params import Path
+from trivium.binding.params import Form, Path
 from trivium.errors import DeclarationError, PydanticV1NotSupportedError
 
 __all__ = [
@@ -222,6 +222,12 @@ def make_field(
         )
     info = field_info or FieldInfo(annotation=annotation)
     field = Field(info, name, mode)
+    if isinstance(info, Form) and not field.is_json and adapted(annotation) is not annotation:
+        raise DeclarationError(
+            f"A form holds plain values and files, so {annotation!r} cannot be read from it.",
+            written=f"{annotation}",
+            instead="a model of Pydantic's with the same fields",
+        )
     try:
         field.checker  # noqa: B018  # building it is the check
     except PydanticSchemaGenerationError as error:
