@@ -141,5 +141,5 @@ def test_an_unknown_convertor_is_refused_with_the_known_ones() -> None:
 
 
 def test_a_name_that_stands_twice_in_a_path_is_refused() -> None:
-    with pytest.raises(ValueError, match="Duplicated param name item at path /{item}/{item}"):
+    with pytest.raises(ValueError, match=r"Duplicated param name item at path /\{item\}"):
         parsed("/{item}/{item}")
