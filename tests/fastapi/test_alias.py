@@ -255,6 +255,20 @@ class TestProgram:
 
         assert printed.strip() == '{"parts":[{"parts":[]}]}'
 
+    def test_the_mirror_is_one_module_under_both_names(self, run_python, write):
+        write(
+            "main.py",
+            """
+            import sys
+            import fastapi
+            import trivium.fastapi
+
+            print(fastapi is sys.modules["fastapi"] is trivium.fastapi)
+            """,
+        )
+
+        assert run_python("-m", "trivium.fastapi", "main.py").strip() == "True"
+
     @pytest.mark.parametrize("program", [("main.py",), ("-m", "main")])
     def test_the_processes_that_it_starts_run_on_trivium_too(self, run_python, write, program):
         write("child.py", "import fastapi\n\ndef name():\n    return fastapi.__name__\n")

@@ -31,10 +31,13 @@ class _OnFirstUse(DistributionFinder):
     def _successor(self) -> DistributionFinder:
         if self in sys.meta_path:
             sys.meta_path.remove(self)
-        from trivium.fastapi._alias.finder import Finder, install
+        from trivium.fastapi._alias.finder import Finder
 
-        install()
-        return Finder()
+        # Not `install()`: were `fastapi` in `sys.modules` when this returns, the import system would
+        # take the mirror's own spec from there, and execute the mirror a second time.
+        finder = Finder()
+        sys.meta_path.insert(0, finder)
+        return finder
 
 
 def _run_shadowed() -> None:
