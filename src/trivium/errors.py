@@ -188,7 +188,9 @@ class DeclarationError(TriviumError, AssertionError):
     """A mistake in a declaration, found when it is registered and before any request is served.
 
     ``message`` is one sentence that says what is wrong. ``where`` is the place as ``place_of()``
-    writes it, ``written`` the line that stands there and ``instead`` the line that would work::
+    writes it, ``written`` the line that stands there and ``instead`` the line that would work.
+    Without a ``where``, Trivium's own errors name the line of the program that is running, which
+    is the declaration::
 
         Path parameters cannot have a default value
           File "flights.py", line 12, in read_flight
@@ -204,6 +206,10 @@ class DeclarationError(TriviumError, AssertionError):
         instead: str | None = None,
         where: str | None = None,
     ) -> None:
+        if where is None and _is_own(sys._getframe(1)):
+            caller = caller_frame()
+            where = place_of_frame(caller)
+            written = written or written_at(caller)
         self.message = message
         self.written = written
         self.instead = instead

@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, ForwardRef, Union, get_args, get_origin
 
 from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
@@ -29,7 +30,7 @@ from trivium.binding.annotations import (
     is_upload_sequence,
     model_of,
 )
-from trivium.binding.callables import name_of, signature_of
+from trivium.binding.callables import name_of, signature_of, unwrapped
 from trivium.binding.dependant import Dependant, ScopeName
 from trivium.binding.fields import Field, Undefined, copy_field_info, make_field
 from trivium.binding.forms import form_union
@@ -47,6 +48,7 @@ from trivium.binding.params import (
     Security,
 )
 from trivium.binding.schemes import SecurityScopes
+from trivium.binding.written import Written, parameter_as_written
 from trivium.errors import DeclarationError, DependencyScopeError, TriviumError, place_of
 
 __all__ = ["analyse", "analyse_listed", "path_parameter_names", "read_signature"]
@@ -102,11 +104,24 @@ def analyse(
     )
 
 
-def analyse_listed(path: str, depends: Depends) -> Dependant:
-    """The tree under a dependency that is listed in ``dependencies=[...]``, with no parameter."""
+def analyse_listed(
+    path: str, depends: Depends, call: Callable[..., Any] | None = None
+) -> Dependant:
+    """The tree under a dependency that is listed in ``dependencies=[...]``, with no parameter.
+
+    ``call`` is the handler that it is listed for, which an error names.
+    """
+    if not isinstance(depends, Depends):
+        raise DeclarationError(
+            f"A listed dependency stands in Depends() or Security(), {name_of(depends)} does not",
+            where=place_of(call),
+            written=f"dependencies=[{name_of(depends)}]",
+            instead=f"dependencies=[Depends({name_of(depends)})]",
+        )
     if not callable(depends.dependency):
         raise DeclarationError(
             "A parameter-less dependency must have a callable dependency",
+            where=place_of(call),
             written=f"dependencies=[Depends({depends.dependency!r})]",
             instead="dependencies=[Depends(some_function)]",
         )
@@ -137,7 +152,7 @@ class _Analysis:
             cycle = " -> ".join(name_of(c) for c in [*self.stack, call])
             raise DeclarationError(
                 f"A dependency needs itself, so it can never be made: {cycle}",
-                where=place_of(call),
+                where=place_of(self.stack[-1]),
                 written=f"Depends({name_of(call)})",
                 instead="a dependency that none of its own dependencies needs",
             )
@@ -166,7 +181,8 @@ class _Analysis:
         if not callable(call):
             raise parameter.error(
                 f"A dependency must be callable, {call!r} is not",
-                instead=f"{parameter.name}: ... = Depends(some_function)",
+                instead=f"{parameter.name}: Annotated[{_shown(parameter.type)}, "
+                "Depends(some_function)]",
             )
         child = Dependant(
             call=call,
@@ -220,11 +236,17 @@ class _Parameter:
                 raise self.error(
                     "Cannot specify FastAPI annotations in `Annotated` and default value together"
                     f" for {self.name!r}",
-                    instead=f"{self.name}: Annotated[{_shown(self.type)}, "
-                    f"{type(info).__name__}(...)] = <the plain default>",
+                    instead=self._source.annotated + _plain_default(self.value),
                 )
             info = self.value
             info.annotation = self.type
+        if depends is None and isinstance(self.type, ForwardRef):
+            missing = _undefined_name(self.type, self.call)
+            raise self.error(
+                f"{missing!r} is not defined where the route is registered",
+                instead=f"{self.name}: {self.type.__forward_arg__}, below the definition or import"
+                f" of {missing}",
+            )
         if depends is not None:
             if depends.dependency is None:
                 return dataclasses.replace(depends, dependency=self.type)
@@ -245,13 +267,18 @@ class _Parameter:
 
     @property
     def written(self) -> str:
-        """The parameter as the author wrote it, near enough to be found."""
+        """The parameter as the author wrote it; without a source near enough to be found."""
+        return str(self._source)
+
+    @property
+    def _source(self) -> Written:
+        found = parameter_as_written(self.call, self.name)
+        if found is not None:
+            return found
         text = self.name
         if self.parameter.annotation is not _EMPTY:
             text += f": {_shown(self.annotation)}"
-        if self.value is not _EMPTY:
-            text += f" = {_shown(self.value)}"
-        return text
+        return Written(text, None if self.value is _EMPTY else _shown(self.value))
 
     def _in_annotation(self) -> FieldInfo | Depends | None:
         if not self.is_annotated:
@@ -275,7 +302,7 @@ class _Parameter:
         elif self.in_path and not isinstance(self.value, (Depends, FieldInfo)):
             raise self.error(
                 "Path parameters cannot have default values",
-                instead=f"{self.name}: Annotated[{_shown(self.type)}, {type(info).__name__}()]",
+                instead=self._source.annotated,
             )
         else:
             info.default = self.value
@@ -286,13 +313,13 @@ class _Parameter:
             raise self.error(
                 "Cannot specify `Depends` in `Annotated` and default value together for"
                 f" {self.name!r}",
-                instead=f"{self.name}: Annotated[{_shown(self.type)}, {_shown(depends)}]",
+                instead=self._source.annotated,
             )
         if info is not None:
             raise self.error(
                 "Cannot specify a FastAPI annotation in `Annotated` and `Depends` as a default"
                 f" value together for {self.name!r}",
-                instead=f"{self.name}: {_shown(self.type)} = {_shown(self.value)}",
+                instead=f"{self.name}: {_shown(self.type)} = {self._source.default}",
             )
 
     def _injection(self, info: FieldInfo | None) -> str:
@@ -342,10 +369,11 @@ class _Parameter:
         try:
             field = make_field(self.name, self.annotation, info)
         except DeclarationError as error:
-            if error.where is not None:
-                raise
+            maker = f"get_{self.name}"
             raise self.error(
-                error.message, instead=error.instead, kind=type(error)
+                error.message,
+                instead=f"{self.name}: Annotated[{_shown(self.type)}, Depends({maker})]",
+                kind=type(error),
             ) from error.__cause__
         self._refuse_place(field)
         return field
@@ -394,11 +422,37 @@ def read_signature(call: Callable[..., Any]) -> inspect.Signature:
         ) from error
 
 
+def _undefined_name(reference: ForwardRef, call: Callable[..., Any]) -> str:
+    try:
+        eval(reference.__forward_code__, getattr(unwrapped(call), "__globals__", {}))
+    except NameError as error:
+        return error.name or reference.__forward_arg__
+    except Exception:
+        pass
+    return reference.__forward_arg__
+
+
+def _plain_default(info: FieldInfo) -> str:
+    if info.default is Undefined or info.default is ...:
+        return ""
+    return f" = {info.default!r}"
+
+
 def _shown(value: Any) -> str:
+    """A type, a dependency or a default, near to how a program writes it."""
     if isinstance(value, Depends):
         dependency = "" if value.dependency is None else name_of(value.dependency)
         return f"{type(value).__name__}({dependency})"
-    if isinstance(value, type) and not get_args(value):
+    if value is type(None):
+        return "None"
+    if value is Ellipsis:
+        return "..."
+    origin, arguments = get_origin(value), get_args(value)
+    if origin is Union or origin is UnionType:
+        return " | ".join(_shown(argument) for argument in arguments)
+    if isinstance(origin, type) and arguments:
+        return f"{origin.__name__}[{', '.join(_shown(argument) for argument in arguments)}]"
+    if isinstance(value, type) and not arguments:
         return value.__name__
     return repr(value).replace("typing.", "")
 
@@ -427,6 +481,8 @@ def _refuse_duplicates(dependant: Dependant) -> None:
         ("query", dependant.query_params),
         ("header", dependant.header_params),
         ("cookie", dependant.cookie_params),
+        # a form may be read twice under one name, as text and as a file for example
+        ("body", [f for f in dependant.body_params if not isinstance(f.field_info, Form)]),
     )
     for place, fields in places:
         seen: dict[str, str] = {}
@@ -434,14 +490,28 @@ def _refuse_duplicates(dependant: Dependant) -> None:
             key = field.names()[0][0]
             key = key.lower() if place == "header" else key
             if key in seen:
-                raise DeclarationError(
-                    f"The parameters {seen[key]!r} and {field.name!r} are both read from the"
-                    f" {place} under the name {key!r}",
-                    where=place_of(dependant.call),
-                    written=f"{field.name}: ... = {type(field.field_info).__name__}(alias={key!r})",
-                    instead=f"one parameter, or another alias for {field.name!r}",
-                )
+                raise _duplicate(dependant, field, place, key, seen)
             seen[key] = field.name
+
+
+def _duplicate(
+    dependant: Dependant, field: Field, place: str, key: str, seen: dict[str, str]
+) -> DeclarationError:
+    alias = field.name if field.name not in seen else f"{key}-2"
+    declared = f"{type(field.field_info).__name__}(alias={alias!r})"
+    message = (
+        f"The parameters {seen[key]!r} and {field.name!r} are both read from the {place} under the"
+        f" name {key!r}"
+    )
+    call = dependant.call
+    return DeclarationError(
+        message,
+        where=place_of(call),
+        written=str(
+            (call and parameter_as_written(call, field.name)) or f"{field.name} as {key!r}"
+        ),
+        instead=f"{field.name}: Annotated[{_shown(field.field_info.annotation)}, {declared}]",
+    )
 
 
 def _refuse_narrower(parent: Dependant, child: Dependant, parameter: _Parameter) -> None:
@@ -455,7 +525,8 @@ def _refuse_narrower(parent: Dependant, child: Dependant, parameter: _Parameter)
     raise parameter.error(
         f'The dependency "{name_of(parent.call)}" has a scope of "{own}", it cannot depend on'
         f' dependencies with scope "{needed}".',
-        instead=f'{parameter.name}: ... = Depends({name_of(child.call)}, scope="{own}")',
+        instead=f"{parameter.name}: Annotated[{_shown(parameter.type)}, "
+        f'Depends({name_of(child.call)}, scope="{own}")]',
         kind=DependencyScopeError,
     )
 
@@ -470,6 +541,7 @@ def _refuse_request_values(child: Dependant, parameter: _Parameter) -> None:
             raise parameter.error(
                 f'"{name_of(child.call)}" is made once for the application, so it cannot take'
                 f" {', '.join(map(repr, read))} from a request",
-                instead=f'{parameter.name}: ... = Depends({name_of(child.call)}, scope="request")',
+                instead=f"{parameter.name}: Annotated[{_shown(parameter.type)}, "
+                f'Depends({name_of(child.call)}, scope="request")]',
                 kind=DependencyScopeError,
             )

@@ -41,14 +41,12 @@ from trivium.binding.defaults import UNSET
 from trivium.errors import (
     DeclarationError,
     TriviumDeprecationWarning,
-    caller_frame,
-    place_of_frame,
     stack_level_of_caller,
-    written_at,
 )
 
 __all__ = [
     "Body",
+    "ConcurrencyError",
     "ConcurrencyLimit",
     "Cookie",
     "Declared",
@@ -196,11 +194,8 @@ class Path(Param):
         **options: Unpack[ParamOptions],
     ) -> None:
         if default is not ...:
-            caller = caller_frame()
             raise DeclarationError(
                 "Path parameters cannot have a default value",
-                where=place_of_frame(caller),
-                written=written_at(caller),
                 instead="Path() without a default, or Query() for a value that may be left out",
             )
         super().__init__(default, annotation=annotation, **options)
@@ -321,6 +316,10 @@ class ConcurrencyLimit:
 _semaphores: RunVar[WeakKeyDictionary[ConcurrencyLimit, Semaphore]] = RunVar("trivium_semaphores")
 
 
+class ConcurrencyError(DeclarationError, ValueError):
+    """A number of values that is none; also a ValueError, which is what FastAPI raises."""
+
+
 class DependsOptions(TypedDict, total=False):
     """The keywords that ``Depends()`` and ``Security()`` take."""
 
@@ -336,7 +335,7 @@ class DependsOptions(TypedDict, total=False):
 class Depends:
     """A value that a dependency makes; ``dependency=None`` calls the parameter's own annotation.
 
-    Raises ``ValueError`` for a ``max_concurrency`` that is not a positive integer and
+    Raises ``ConcurrencyError`` for a ``max_concurrency`` that is not a positive integer and
     ``DeclarationError`` for an unknown ``scope``.
     """
 
@@ -349,11 +348,8 @@ class Depends:
 
     def __post_init__(self) -> None:
         if self.scope not in (None, "function", "request", "app"):
-            caller = caller_frame()
             raise DeclarationError(
                 f"A dependency cannot have the scope {self.scope!r}",
-                where=place_of_frame(caller),
-                written=written_at(caller),
                 instead='scope="function", scope="request" or scope="app"',
             )
         limit = self.max_concurrency
@@ -362,7 +358,10 @@ class Depends:
             return
         # `True` is an int to Python, and never what was meant.
         if type(limit) is not int or limit < 1:
-            raise ValueError("max_concurrency must be a positive integer or None")
+            raise ConcurrencyError(
+                "max_concurrency must be a positive integer or None",
+                instead="max_concurrency=1",
+            )
         # `dataclasses.replace()` hands the limit over: a copy shares it unless the number changed.
         if self._concurrency is None or self._concurrency.max_concurrency != limit:
             object.__setattr__(self, "_concurrency", ConcurrencyLimit(limit))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from enum import IntEnum
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, ForwardRef, TypeVar, cast
 
 from starlette import routing as starlette_routing
 from starlette.requests import Request
@@ -36,6 +36,7 @@ from trivium.binding.params import Form
 from trivium.binding.plan import Plan
 from trivium.binding.shape import body_field, is_embedded
 from trivium.binding.steps import Overrides
+from trivium.binding.written import parameter_as_written, return_as_written
 from trivium.errors import DeclarationError, place_of
 from trivium.exchange import Exchange
 from trivium.responding.reply import Finish, allows_body, finisher
@@ -55,6 +56,8 @@ from trivium.routing.subtree import Subtree
 from trivium.routing.template import Template, parsed
 
 __all__ = ["APIRoute"]
+
+_Made = TypeVar("_Made")
 
 _DUMP_DEFAULTS: dict[str, Any] = {
     "include": None,
@@ -122,7 +125,7 @@ class APIRoute(starlette_routing.Route):
         self.dependency_overrides_provider = given.get("dependency_overrides_provider")
         self.max_body_size = checked_body_size(given.get("max_body_size"))
         self.form_limits: FormLimits = checked_form_limits(given.get("form_limits"))
-        self.template: Template = parsed(path)
+        self.template: Template = self._located(parsed, path)
         self._signature = read_signature(endpoint)
         self.unique_id = self._unique_id()
         self._analyse()
@@ -135,7 +138,7 @@ class APIRoute(starlette_routing.Route):
         """Works out the tree of dependencies."""
         path = self.path_format
         root = analyse(path, self.endpoint, scope="function", signature=self._signature)
-        listed = [analyse_listed(path, depends) for depends in self.dependencies]
+        listed = [analyse_listed(path, depends, self.endpoint) for depends in self.dependencies]
         root.dependencies[:0] = listed
         self._set_dependant(root)
 
@@ -174,15 +177,23 @@ class APIRoute(starlette_routing.Route):
         if not allows_body(self.status_code):
             raise self._error(
                 f"Status code {self.status_code} must not have a response body",
-                written=f"status_code={self.status_code}, -> {model}",
-                instead="-> None, or response_model=None",
+                written=f"status_code={self.status_code}, {self._model_as_written(model)}",
+                instead=f"status_code={self.status_code}, response_model=None",
             )
-        return self._field(prefix + self.unique_id, model)
+        return self._field(prefix + self.unique_id, model, lambda: self._model_as_written(model))
 
     def _stream_field(self) -> Field | None:
         if not self.stream_item_type:
             return None
-        return self._field("StreamItem_" + self.unique_id, self.stream_item_type)
+        item = self.stream_item_type
+        name = "StreamItem_" + self.unique_id
+        return self._field(name, item, lambda: self._model_as_written(item))
+
+    def _model_as_written(self, model: Any) -> str:
+        """The return annotation, or what is given as the response model."""
+        if self.response_model is self._signature.return_annotation or self.stream_item_type:
+            return return_as_written(self.endpoint) or f"-> {model}"
+        return f"response_model={model}"
 
     def _describe_further_responses(self) -> None:
         self.response_fields: dict[int | str, Field] = {}
@@ -191,7 +202,7 @@ class APIRoute(starlette_routing.Route):
                 raise self._error(
                     "An additional response must be a dict",
                     written=f"responses={{{status!r}: {response!r}}}",
-                    instead=f"responses={{{status!r}: {{'model': {response!r}}}}}",
+                    instead=f"responses={{{status!r}: {{'description': {str(response)!r}}}}}",
                 )
             if model := response.get("model"):
                 if not allows_body(status):
@@ -201,16 +212,34 @@ class APIRoute(starlette_routing.Route):
                         instead=f"responses={{{status}: {{'description': ...}}}}",
                     )
                 name = f"Response_{status}_{self.unique_id}"
-                self.response_fields[status] = self._field(name, model)
+                written = f"responses={{{status}: {{'model': {model}}}}}"
+                self.response_fields[status] = self._field(name, model, written.__str__)
 
-    def _field(self, name: str, annotation: Any) -> Field:
+    def _field(self, name: str, annotation: Any, written: Callable[[], str]) -> Field:
+        if isinstance(annotation, str | ForwardRef):
+            raise self._error(
+                f"{getattr(annotation, '__forward_arg__', annotation)!r} is not defined where the"
+                " route is registered",
+                written=written(),
+                instead="response_model=None, or a model that is defined or imported above",
+            )
+        return self._located(make_field, name, annotation, mode="serialization", written=written)
+
+    def _located(
+        self,
+        make: Callable[..., _Made],
+        *arguments: Any,
+        written: Callable[[], str] | None = None,
+        **more: Any,
+    ) -> _Made:
+        """What ``make`` makes; a mistake it finds is one of this handler's declaration."""
         try:
-            return make_field(name, annotation, mode="serialization")
+            return make(*arguments, **more)
         except DeclarationError as error:
             raise type(error)(
                 error.message,
                 where=place_of(self.endpoint),
-                written=error.written,
+                written=error.written if written is None else written(),
                 instead=error.instead,
             ) from error.__cause__
 
@@ -218,6 +247,19 @@ class APIRoute(starlette_routing.Route):
         return DeclarationError(
             message, where=place_of(self.endpoint), written=written, instead=instead
         )
+
+    def refuse_several_bodies(self) -> None:
+        """Raises DeclarationError for a GET or HEAD route that reads several bodies."""
+        names = list(dict.fromkeys(field.name for field in self._body_params))
+        methods = self.methods or set()
+        if len(names) > 1 and methods <= {"GET", "HEAD"}:
+            written = parameter_as_written(self.endpoint, names[-1])
+            raise self._error(
+                f"{' and '.join(map(repr, names))} are read from the body of a"
+                f" {'/'.join(sorted(methods))} request, which as a rule has none",
+                written=str(written or names[-1]),
+                instead=f"@app.post({self.path!r})",
+            )
 
     def _unique_id(self) -> str:
         make = self.generate_unique_id_function

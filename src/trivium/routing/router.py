@@ -42,6 +42,7 @@ from trivium.routing.options import (
 from trivium.routing.route import APIRoute
 from trivium.routing.route_list import RouteList
 from trivium.routing.subtree import Subtree
+from trivium.routing.template import parsed
 from trivium.routing.verbs import Decorator, Verb
 from trivium.routing.views import add_view
 from trivium.routing.websocket import APIWebSocketRoute
@@ -158,6 +159,7 @@ class APIRouter(starlette_routing.Router):
         self.subtree = Subtree(
             list(given.get("middleware") or ()), dict(given.get("exception_handlers") or {})
         )
+        self.refuses_several_bodies = False
         self.frontends: list[tuple[Frontend, Sequence[Depends]]] = []
         self.version = 0
         self._parents: weakref.WeakSet[APIRouter] = weakref.WeakSet()
@@ -216,6 +218,11 @@ class APIRouter(starlette_routing.Router):
         prefix = _checked_prefix(options.get("prefix") or "")
         for route, path in _paths(router.routes, prefix):
             _refuse_path(route, path)
+            if "{" in prefix:
+                # a parameter of the prefix may be one of the route's as well
+                parsed(self.prefix + path)
+            if isinstance(route, APIRoute) and self._refuses_several_bodies():
+                route.refuse_several_bodies()
         self._routes.append(Included(router, self._inclusion(router, prefix, options)))
         router._parents.add(self)
         self.lifespan_context = merged(self.lifespan_context, router.lifespan_context)
@@ -278,6 +285,11 @@ class APIRouter(starlette_routing.Router):
                 " mean to include a different router?"
             )
 
+    def _refuses_several_bodies(self) -> bool:
+        return self.refuses_several_bodies or any(
+            parent._refuses_several_bodies() for parent in self._parents
+        )
+
     def _below(self) -> Iterator["APIRouter"]:
         for route in self._routes:
             if isinstance(route, Included):
@@ -312,7 +324,10 @@ class APIRouter(starlette_routing.Router):
             ),
             "dependency_overrides_provider": self.dependency_overrides_provider,
         }
-        self._routes.append(route_class(self.prefix + path, endpoint, **merged_options))
+        route = route_class(self.prefix + path, endpoint, **merged_options)
+        if self._refuses_several_bodies():
+            route.refuse_several_bodies()
+        self._routes.append(route)
 
     def api_route(self, path: str, **options: Unpack[RouteOptions]) -> Decorator:
         """Declares the handler of several methods: ``methods=["GET", "POST"]``."""

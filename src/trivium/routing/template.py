@@ -72,8 +72,8 @@ def parsed(path: str) -> Template:
             known = ", ".join(sorted(CONVERTOR_TYPES))
             raise DeclarationError(
                 f"Unknown path convertor '{kind}'; the known ones are {known}",
-                written=path,
-                instead=path.replace(match.group(), "{" + name + "}"),
+                written=repr(path),
+                instead=repr(path.replace(match.group(), "{" + name + "}")),
             )
         literals.append(path[end : match.start()])
         names.append(name)
@@ -85,10 +85,21 @@ def parsed(path: str) -> Template:
         raise RepeatedNameError(
             f"Duplicated param name{'s' if len(repeated) > 1 else ''}"
             f" {', '.join(repeated)} at path {path}",
-            written=path,
-            instead="a name of its own for each parameter",
+            written=repr(path),
+            instead=repr(_renamed(path)),
         )
     return Template(path, tuple(literals), tuple(names), tuple(convertors))
+
+
+def _renamed(path: str) -> str:
+    seen: dict[str, int] = {}
+
+    def once(match: re.Match[str]) -> str:
+        name, kind = match.groups("")
+        seen[name] = seen.get(name, 0) + 1
+        return match.group() if seen[name] == 1 else f"{{{name}_{seen[name]}{kind}}}"
+
+    return _PARAMETER.sub(once, path)
 
 
 class RepeatedNameError(DeclarationError, ValueError):

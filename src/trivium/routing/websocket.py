@@ -56,7 +56,9 @@ class APIWebSocketRoute(starlette_routing.WebSocketRoute):
     def _analyse(self) -> None:
         path = self.path_format
         self.dependant = analyse(path, self.endpoint, scope="function")
-        self.dependant.dependencies[:0] = [analyse_listed(path, d) for d in self.dependencies]
+        self.dependant.dependencies[:0] = [
+            analyse_listed(path, listed, self.endpoint) for listed in self.dependencies
+        ]
         self._embed_body_fields = is_embedded(self.dependant.flat_body_params())
 
     def included(self, inclusion: Inclusion) -> "APIWebSocketRoute":
