@@ -45,6 +45,8 @@ from trivium.routing.served import ServedRoutes
 from trivium.routing.verbs import Decorator, Verb
 from trivium.stages.function_middleware import FunctionMiddleware
 from trivium.stages.server_error import SendMark, ServerErrors
+from trivium.stages.telemetry.entry import Undecided, server_for, with_error_notes
+from trivium.stages.telemetry.settings import TelemetryConfig, settings_of
 
 __all__ = ["App", "AppOptions", "Battery", "FastAPI"]
 
@@ -96,7 +98,8 @@ class AppOptions(MountedOptions, total=False):
     strict_content_type: bool
     refusal: Refusal
     """How the document describes the answer to a request that does not validate."""
-    telemetry: Mapping[str, Any] | None
+    telemetry: TelemetryConfig | None
+    """What OpenTelemetry is told. Without it, everything, wherever a provider has been set."""
 
 
 _ROUTER_OPTIONS = (
@@ -172,7 +175,7 @@ class App(Starlette):
         self.root_path_in_servers: bool = given.get("root_path_in_servers", True)
         self.max_body_size: int | None = given.get("max_body_size")
         self.refusal: Refusal = given.get("refusal", UNPROCESSABLE)
-        self.telemetry = given.get("telemetry")
+        self.telemetry = settings_of(given.get("telemetry"))
         self._refuse_nameless()
         if self.root_path:
             warnings.warn(
@@ -197,6 +200,7 @@ class App(Starlette):
         self.middleware_stack: ASGIApp | None = None
         # the stack without any middleware, for which there is a shorter way
         self._plain_stack: ASGIApp | None = None
+        self._is_observed = False
         self.batteries: list[Battery] = []
         self._lifespans: list[Callable[[App], AbstractAsyncContextManager[Any]]] = []
         self._openapi_version_of_routes: int | None = None
@@ -418,11 +422,39 @@ class App(Starlette):
             scope["root_path"] = self.root_path
         stack = self.middleware_stack
         if stack is None:
-            stack = self.middleware_stack = self.build_middleware_stack()
+            stack = self.middleware_stack = self._observable(self.build_middleware_stack())
         if stack is self._plain_stack and scope["type"] != "lifespan":
             await self._serve_alone(scope, receive, send)
         else:
             await stack(scope, receive, send)
+
+    def _observable(self, stack: ASGIApp) -> ASGIApp:
+        if self._is_observed:
+            stack = with_error_notes(stack)
+            self._plain_stack = None
+        return Undecided(stack, self._decided) if self.telemetry.is_on else stack
+
+    def _decided(self, stack: ASGIApp) -> ASGIApp:
+        server = server_for(stack, self.telemetry)
+        if server is not None:
+            self.observe()
+        self.middleware_stack = stack = server or stack
+        return stack
+
+    def observe(self) -> None:
+        """Has the routes tell OpenTelemetry what they do for a request that is observed.
+
+        An application that is observed calls it for those that are mounted in it.
+        """
+        if self._is_observed:
+            return
+        from trivium.stages.telemetry.compiled import ObservedDispatcher
+
+        self._is_observed = True
+        self._plain_stack = None
+        if self.middleware_stack is not None:
+            self.middleware_stack = with_error_notes(self.middleware_stack)
+        self.router.dispatch_with(ObservedDispatcher)
 
     async def _serve_alone(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The whole way of a request where no middleware is installed."""
@@ -496,6 +528,10 @@ class App(Starlette):
         application-scoped dependencies, the batteries, the mounted applications, its own lifespan.
         """
         async with AsyncExitStack() as stack:
+            if self.telemetry.auto_configure and self.telemetry.is_on:
+                from trivium.stages.telemetry.exporting import exporting
+
+                await stack.enter_async_context(exporting(self.telemetry))
             await stack.enter_async_context(self.container)
             for lifespan in self._lifespans:
                 await stack.enter_async_context(lifespan(self))

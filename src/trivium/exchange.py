@@ -7,7 +7,7 @@ WebSocket) is made only where a handler asks for it.
 
 import weakref
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from functools import partial, wraps
 from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple, ParamSpec, TypeAlias
@@ -52,6 +52,8 @@ class BackgroundTasks(StarletteBackgroundTasks):
     """
 
     _exchange: "weakref.ref[Exchange] | None" = None
+    around: Callable[[BackgroundTask], AbstractContextManager[Any]] = nullcontext
+    """What each task runs within; replaced on an instance where the request is observed."""
 
     def belong_to(self, exchange: "Exchange") -> None:
         """Says which request the tasks come after."""
@@ -88,7 +90,8 @@ class BackgroundTasks(StarletteBackgroundTasks):
         while self.tasks:
             task = self.tasks.pop(0)
             try:
-                await task()
+                with self.around(task):
+                    await task()
             except Exception as failure:
                 failures.append(failure)
         if len(failures) == 1:

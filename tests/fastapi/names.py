@@ -95,7 +95,6 @@ PUBLIC = {
 """What FastAPI 0.165 documents or lets people import, by module."""
 
 _NOT_OURS = "part of the machinery that FastAPI reads signatures with; Trivium's is another"
-_TELEMETRY = "FastAPI's own OpenTelemetry instrumentation, which Trivium does not have"
 
 OMITTED: dict[str, dict[str, str]] = {
     "fastapi.cli": {"*": "the command line is `trivium`"},
@@ -109,7 +108,6 @@ OMITTED: dict[str, dict[str, str]] = {
         ],
         _NOT_OURS,
     ),
-    "fastapi.telemetry": {"*": _TELEMETRY},
     "fastapi.utils": {
         "create_model_field": _NOT_OURS,
         "deep_dict_update": "changes its argument; Trivium merges into a new value",

@@ -44,9 +44,13 @@ class Dispatcher:
         self.routes = tuple(routes)
         self.frontends = frontends
         self.fallbacks = fallbacks
-        entries = [_entry(order, route) for order, route in enumerate(self.routes)]
+        entries = [self.entry_of(order, route) for order, route in enumerate(self.routes)]
         self.http = Table([e for e in entries if not isinstance(e.route, WebSocketRoute)])
         self.websocket = Table([e for e in entries if not isinstance(e.route, Route)])
+
+    def entry_of(self, order: int, route: BaseRoute) -> Entry:
+        """The place of a route in the table."""
+        return _entry(order, route)
 
     async def serve(self, ex: Exchange) -> None:
         """Serves one request or connection."""

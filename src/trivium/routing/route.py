@@ -80,6 +80,8 @@ class APIRoute(starlette_routing.Route):
 
     original_route: "APIRoute | None" = None
     """The route as it was declared, where this one is the copy that an inclusion made."""
+    plan_class: type[Plan] = Plan
+    """What its plan is compiled to; an observed application has another."""
     subtrees: tuple[Subtree, ...] = ()
     """The routers around it that have middleware or exception handlers of their own."""
 
@@ -372,7 +374,7 @@ class APIRoute(starlette_routing.Route):
     def _compiled(self, overrides: Overrides | None) -> Compiled:
         params = self._body_params
         is_form = bool(params) and any(isinstance(p.field_info, Form) for p in params)
-        plan = Plan(
+        plan = self.plan_class(
             self.dependant,
             body=("form" if is_form else "json") if params else None,
             embed_body_fields=self._embed_body_fields,

@@ -126,6 +126,8 @@ class APIRouter(starlette_routing.Router):
     def __hash__(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]  # Starlette's have none
         return id(self)
 
+    _dispatcher_class: type[Dispatcher] = Dispatcher
+
     def __init__(self, **options: Unpack[RouterOptions]) -> None:
         given: dict[str, Any] = dict(options)
         self.prefix: str = _checked_prefix(given.get("prefix") or "")
@@ -189,7 +191,13 @@ class APIRouter(starlette_routing.Router):
         """The compiled table; an attribute once it is made, until the routes change."""
         own = self._own_inclusion()
         routes = [_within(route, own) for route in flattened(self._routes)]
-        return Dispatcher(routes, Frontends(self), self)
+        return self._dispatcher_class(routes, Frontends(self), self)
+
+    def dispatch_with(self, dispatcher_class: type[Dispatcher]) -> None:
+        """Has the table compiled with a class of its own, which observes its requests."""
+        if self._dispatcher_class is not dispatcher_class:
+            self._dispatcher_class = dispatcher_class
+            self.changed()
 
     def routes_flat(self) -> Iterator[FlatRoute]:
         """Every route with its full path, in order of declaration.

@@ -31,6 +31,8 @@ class APIWebSocketRoute(starlette_routing.WebSocketRoute):
 
     original_route: "APIWebSocketRoute | None" = None
     """The route as it was declared, where this one is the copy that an inclusion made."""
+    plan_class: type[Plan] = Plan
+    """What its plan is compiled to; an observed application has another."""
     subtrees: tuple[Subtree, ...] = ()
     _replaced: _Replaced | None = None
 
@@ -108,7 +110,9 @@ class APIWebSocketRoute(starlette_routing.WebSocketRoute):
         return self._replaced[1]
 
     def _compiled(self, overrides: Overrides | None) -> Plan:
-        return Plan(self.dependant, embed_body_fields=self._embed_body_fields, overrides=overrides)
+        return self.plan_class(
+            self.dependant, embed_body_fields=self._embed_body_fields, overrides=overrides
+        )
 
     @cached_property
     def app(self) -> ASGIApp:  # type: ignore[override]  # Starlette sets an attribute
