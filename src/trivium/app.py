@@ -18,7 +18,12 @@ from typing_extensions import Unpack, deprecated
 from trivium.binding.container import Container, Resolver
 from trivium.binding.limits import limited
 from trivium.binding.params import Depends
-from trivium.errors import DeclarationError, TriviumDeprecationWarning, stack_level_of_caller
+from trivium.errors import (
+    DeclarationError,
+    RequestValidationError,
+    TriviumDeprecationWarning,
+    stack_level_of_caller,
+)
 from trivium.exchange import Exchange
 from trivium.openapi import (
     Refusal,
@@ -97,7 +102,7 @@ class AppOptions(MountedOptions, total=False):
     lifespan: Any
     strict_content_type: bool
     refusal: Refusal
-    """How the document describes the answer to a request that does not validate."""
+    """The answer to a request that does not validate, made and described: ``Refusal.answering``."""
     telemetry: TelemetryConfig | None
     """What OpenTelemetry is told. Without it, everything, wherever a provider has been set."""
 
@@ -194,6 +199,7 @@ class App(Starlette):
         self.router.refuses_several_bodies = self.refuses_several_bodies
         self.exception_handlers: dict[Any, Callable[..., Any]] = {
             **DEFAULT_HANDLERS,
+            **({RequestValidationError: self.refusal.answer} if self.refusal.answer else {}),
             **(given.get("exception_handlers") or {}),
         }
         self.user_middleware: list[Middleware] = list(given.get("middleware") or ())
@@ -391,6 +397,7 @@ class App(Starlette):
             servers=self.servers,
             separate_input_output_schemas=self.separate_input_output_schemas,
             external_docs=self.openapi_external_docs,
+            refusal=self.refusal,
         )
         return with_mounted(document, routes) if self.documents_mounted else document
 

@@ -30,9 +30,12 @@ class Document:
         refusal: Refusal = UNPROCESSABLE,
     ) -> None:
         described, hooks = list(described_routes(routes)), list(described_routes(webhooks))
-        schemas = Schemas.of_fields(
-            _fields([*described, *hooks]), separate_input_output=separate_input_output
-        )
+        fields = _fields([*described, *hooks])
+        if refusal.field is not None:
+            fields.append(refusal.field)
+        schemas = Schemas.of_fields(fields, separate_input_output=separate_input_output)
+        if refusal.field is not None:
+            refusal = refusal.described_by(schemas.of(refusal.field))
         operations = Operations(schemas, set(), refusal)
         self.paths = _path_items(described, operations)
         self.webhooks = _path_items(hooks, operations)
@@ -55,16 +58,23 @@ def get_openapi(
     license_info: dict[str, str | Any] | None = None,
     separate_input_output_schemas: bool = True,
     external_docs: dict[str, Any] | None = None,
+    refusal: Refusal = UNPROCESSABLE,
 ) -> dict[str, Any]:
     """The OpenAPI document of ``routes`` and ``webhooks``, as JSON-compatible values.
 
     ``routes`` may be routes, included routers, or what ``iter_route_contexts`` yields; what is
-    no HTTP route of the framework is left out. ``title`` and ``version`` are the API's own.
+    no HTTP route of the framework is left out. ``title`` and ``version`` are the API's own,
+    ``refusal`` is what the application answers to a request that does not fit its declaration.
 
     Raises Pydantic's ``ValidationError`` for a part that OpenAPI does not allow, and
     ``PydanticInvalidForJsonSchema`` for a type that has no JSON Schema.
     """
-    document = Document(routes, webhooks or (), separate_input_output=separate_input_output_schemas)
+    document = Document(
+        routes,
+        webhooks or (),
+        separate_input_output=separate_input_output_schemas,
+        refusal=refusal,
+    )
     info = {
         "title": title,
         "version": version,
