@@ -94,7 +94,7 @@ pyright: $(DEV) ## Types, with pyright
 
 .PHONY: fast
 fast: $(DEV) ## The tests that take milliseconds
-	@$(BIN)/pytest -n $(JOBS) -q -m "not slow and not conformance"
+	@$(BIN)/pytest -n $(JOBS) -q -m "not slow and not conformance" --ignore tests/differential
 
 .PHONY: cover
 cover: $(DEV) ## Every test of tests/, with coverage

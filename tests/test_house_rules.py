@@ -232,36 +232,51 @@ def test_a_reason_is_what_remains_without_the_markers(comment: str, explained: b
     assert has_reason(comment) is explained
 
 
+MARKS = {
+    "pytest.importorskip",
+    "pytest.mark.skip",
+    "pytest.mark.skipif",
+    "pytest.mark.xfail",
+    "pytest.skip",
+    "pytest.xfail",
+}
+# Their first argument is the reason.
+SPEAKING = {"pytest.skip", "pytest.xfail"}
+
+
+def bare_marks(tree: ast.Module) -> Iterator[ast.AST]:
+    """What skips a test, or expects it to fail, and does not say why."""
+    explained = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            named = any(keyword.arg == "reason" for keyword in node.keywords)
+            if named or (node.args and ast.unparse(node.func) in SPEAKING):
+                explained.add(node.func)
+    marks = (node for node in ast.walk(tree) if isinstance(node, ast.Attribute))
+    yield from (mark for mark in marks if mark not in explained and ast.unparse(mark) in MARKS)
+
+
 def test_every_skipped_test_carries_a_reason() -> None:
     bare = [
-        place(path, node)
-        for path in python_files("tests")
-        for node in ast.walk(tree_of(path))
-        if is_marker(node) and not gives_reason(node, tree_of(path))
+        place(path, mark) for path in python_files("tests") for mark in bare_marks(tree_of(path))
     ]
 
     assert bare == []
 
 
-def is_marker(node: ast.AST) -> bool:
-    return isinstance(node, ast.Attribute) and ast.unparse(node) in (
-        "pytest.mark.skip",
-        "pytest.mark.skipif",
-        "pytest.mark.xfail",
-        "pytest.skip",
-        "pytest.xfail",
-        "pytest.importorskip",
-    )
-
-
-def gives_reason(marker: ast.AST, tree: ast.Module) -> bool:
-    """Whether the marker is called with `reason=`, or with a text where that is the reason."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and node.func is marker:
-            named = any(keyword.arg == "reason" for keyword in node.keywords)
-            speaks = ast.unparse(node.func) in ("pytest.skip", "pytest.xfail")
-            return named or (speaks and bool(node.args))
-    return False
+@pytest.mark.parametrize(
+    ("code", "bare"),
+    [
+        ("@pytest.mark.skip\ndef test(): ...", 1),
+        ("@pytest.mark.skipif(WINDOWS)\ndef test(): ...", 1),
+        ("pytest.importorskip('orjson')", 1),
+        ("pytest.skip()", 1),
+        ("pytest.skip('no network')", 0),
+        ("@pytest.mark.xfail(reason='known')\ndef test(): ...", 0),
+    ],
+)
+def test_a_skip_without_a_reason_is_seen(code: str, bare: int) -> None:
+    assert len(list(bare_marks(ast.parse(code)))) == bare
 
 
 # -- Nothing of one machine ------------------------------------------------------------------------

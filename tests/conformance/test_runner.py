@@ -188,6 +188,7 @@ def recorded(tmp_path: Path) -> Session:
         scope="whole",
         record=tmp_path / "record.jsonl",
         on_trivium=False,
+        jobs=0,
     )
 
 
