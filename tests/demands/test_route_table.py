@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import pytest
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Match, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from trivium import APIRouter, App, WebSocket
 from trivium.routing import APIRoute, iter_route_contexts
@@ -143,3 +145,28 @@ def test_tools_can_match_an_included_route_before_middleware_has_run() -> None:
     ]
 
     assert found == ["/api/items/{item_id}"]
+
+
+@pytest.mark.parametrize("path", ["/direct/7", "/api/included/7"])
+def test_a_request_of_another_method_is_known_by_its_route_as_well(path: str) -> None:
+    seen: list[Any] = []
+
+    class Noting:
+        def __init__(self, app: ASGIApp) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await self.app(scope, receive, send)
+            seen.append((scope["route"].path, scope["endpoint"], scope["path_params"]))
+
+    app = App(middleware=[Middleware(Noting)])
+    app.get("/direct/{item_id}")(handler)
+    router = APIRouter()
+    router.get("/included/{item_id}")(handler)
+    router.put("/included/{item_id}")(handler)
+    app.include_router(router, prefix="/api")
+
+    reply = TestClient(app).post(path)
+
+    assert reply.status_code == 405
+    assert seen == [(path.replace("7", "{item_id}"), handler, {"item_id": "7"})]

@@ -62,10 +62,11 @@ class Dispatcher:
         else:
             table, method = self.http, ex.method
         found = table.find(path, method)
+        allowed: set[str] | None = None
         if found is None:
             found, allowed = self._ask(table, path, method, scope)
             if found is None:
-                await (_refuse(ex, allowed) if allowed else self._nowhere(ex, path))
+                await self._nowhere(ex, path)
                 return
         entry = found.entry
         if found.child_scope is not None:
@@ -77,6 +78,9 @@ class Dispatcher:
             scope["path_params"] = ex.path_params = params
             scope["endpoint"] = entry.endpoint
         scope["route"] = entry.route
+        if allowed:
+            await _refuse(ex, allowed)
+            return
         await entry.serve(ex)
 
     def match(self, path: str, method: str) -> Found | None:
@@ -93,15 +97,20 @@ class Dispatcher:
 
     def _ask(
         self, table: Table, path: str, method: str, scope: Scope
-    ) -> tuple[Found | None, set[str]]:
-        """Tries all candidates in order; with none, the methods that the path does take."""
+    ) -> tuple[Found | None, set[str] | None]:
+        """Tries all candidates in order.
+
+        Where each refuses the method: the first of them, which metrics name the path by, and the
+        methods that they do take.
+        """
         partial: Found | None = None
+        refusing: Found | None = None
         allowed: set[str] = set()
         for entry, values in table.candidates(path):
             if entry.decides:
                 match, child_scope = entry.route.matches(scope)
                 if match is Match.FULL:
-                    return Found(entry, {}, child_scope), allowed
+                    return Found(entry, {}, child_scope), None
                 if match is Match.PARTIAL and partial is None:
                     partial = Found(entry, {}, child_scope)
                 continue
@@ -109,9 +118,10 @@ class Dispatcher:
             if params is None:
                 continue
             if entry.accepts(method):
-                return Found(entry, params), allowed
+                return Found(entry, params), None
+            refusing = refusing or Found(entry, params)
             allowed |= entry.methods or set()
-        return (None if allowed else partial), allowed
+        return refusing or partial, allowed
 
     async def _nowhere(self, ex: Exchange, path: str) -> None:
         if not ex.is_websocket:

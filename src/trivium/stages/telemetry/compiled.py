@@ -68,11 +68,11 @@ class ObservedDispatcher(Dispatcher):
 
     def _ask(
         self, table: Table, path: str, method: str, scope: Scope
-    ) -> tuple[Found | None, set[str]]:
+    ) -> tuple[Found | None, set[str] | None]:
         found, allowed = super()._ask(table, path, method, scope)
-        if found is None and allowed:
+        if found is not None and allowed:
             # a method that the path does not take: it is that path's request all the same
-            _report(next(self._at(table, path, scope), None))
+            _report(found.entry.route)
         return found, allowed
 
     async def _nowhere(self, ex: Exchange, path: str) -> None:
@@ -87,16 +87,17 @@ class ObservedDispatcher(Dispatcher):
     def _with_other_slash(self, scope: Scope, path: str) -> Scope | None:
         redirect = super()._with_other_slash(scope, path)
         if redirect is not None:
-            _report(next(self._at(self.http, get_route_path(redirect), redirect), None))
+            _report(self._at(get_route_path(redirect), redirect))
         return redirect
 
-    def _at(self, table: Table, path: str, scope: Scope) -> Any:
-        for entry, values in table.candidates(path):
+    def _at(self, path: str, scope: Scope) -> BaseRoute | None:
+        for entry, values in self.http.candidates(path):
             if entry.decides:
                 if entry.route.matches(scope)[0] is not Match.NONE:
-                    yield entry.route
+                    return entry.route
             elif entry.path_params(values) is not None:
-                yield entry.route
+                return entry.route
+        return None
 
 
 class ObservedPlan(Plan):
