@@ -1,7 +1,8 @@
 """What can be said about a route, written once for every verb, router and application."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from enum import Enum
 from typing import Any
 
@@ -22,6 +23,7 @@ __all__ = [
     "Tags",
     "VerbOptions",
     "generate_unique_id",
+    "refuse_unknown",
 ]
 
 Tags = list[str | Enum]
@@ -103,3 +105,17 @@ def generate_unique_id(route: Any) -> str:
     """The operation id of a route: its name, path and first method."""
     operation_id = re.sub(r"\W", "_", f"{route.name}{route.path_format}")
     return f"{operation_id}_{next(iter(route.methods)).lower()}"
+
+
+def refuse_unknown(call: str, given: Mapping[str, Any], options: Any) -> None:
+    """Raises TypeError for a keyword that a call does not take, as Python does for a signature.
+
+    options: the TypedDict of the keywords that it does take, none of which is required.
+    """
+    known: frozenset[str] = options.__optional_keys__
+    if given.keys() <= known:
+        return
+    keyword = next(each for each in given if each not in known)
+    near = get_close_matches(keyword, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise TypeError(f"{call}() got an unexpected keyword argument {keyword!r}{hint}")

@@ -38,6 +38,7 @@ from trivium.routing.options import (
     RouteOptions,
     VerbOptions,
     generate_unique_id,
+    refuse_unknown,
 )
 from trivium.routing.route import APIRoute
 from trivium.routing.route_list import RouteList
@@ -129,6 +130,7 @@ class APIRouter(starlette_routing.Router):
     _dispatcher_class: type[Dispatcher] = Dispatcher
 
     def __init__(self, **options: Unpack[RouterOptions]) -> None:
+        refuse_unknown(type(self).__name__, options, RouterOptions)
         given: dict[str, Any] = dict(options)
         self.prefix: str = _checked_prefix(given.get("prefix") or "")
         self.tags: list[Any] = given.get("tags") or []
@@ -222,6 +224,7 @@ class APIRouter(starlette_routing.Router):
         Raises DeclarationError for a router that includes itself, and where neither the prefix
         nor a route has a path.
         """
+        refuse_unknown("include_router", options, IncludeOptions)
         self._refuse_circle(router)
         prefix = _checked_prefix(options.get("prefix") or "")
         for route, path in _paths(router.routes, prefix):
@@ -310,6 +313,7 @@ class APIRouter(starlette_routing.Router):
         self, path: str, endpoint: Callable[..., Any], **options: Unpack[AddOptions]
     ) -> None:
         """Declares ``endpoint`` as the handler of ``path``."""
+        refuse_unknown("add_api_route", options, AddOptions)
         given: dict[str, Any] = dict(options)
         route_class = given.pop("route_class_override", None) or self.route_class
         merged_options: dict[str, Any] = {
