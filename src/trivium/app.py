@@ -39,7 +39,13 @@ from trivium.routing.explanation import Explanation
 from trivium.routing.failures import DEFAULT_HANDLERS, failure_answered, failures_answered
 from trivium.routing.flat import FlatRoute, flattened
 from trivium.routing.lifespan import mounted_lifespans, serve_lifespan
-from trivium.routing.options import AddOptions, MountedOptions, RouteOptions, VerbOptions
+from trivium.routing.options import (
+    AddOptions,
+    MountedOptions,
+    RouteOptions,
+    VerbOptions,
+    refuse_unknown,
+)
 from trivium.routing.router import (
     APIRouter,
     FrontendOptions,
@@ -152,6 +158,7 @@ class App(Starlette):
     """Whether a GET or HEAD route that reads several bodies is refused when it is declared."""
 
     def __init__(self, **options: Unpack[AppOptions]) -> None:
+        refuse_unknown(type(self).__name__, options, AppOptions)
         given: dict[str, Any] = dict(options)
         self.debug: bool = given.get("debug", False)
         self.title: str = given.get("title", self.default_title)

@@ -38,6 +38,13 @@ def test_a_misspelled_option_of_a_route_is_refused_with_the_nearest_name(
         declare(App())
 
 
+def test_a_misspelled_option_of_an_application_is_refused() -> None:
+    options: Any = {"titel": "Flights"}
+
+    with pytest.raises(TypeError, match=r"App\(\) .* 'titel'; did you mean 'title'\?"):
+        App(**options)
+
+
 def test_a_misspelled_option_of_a_router_is_refused() -> None:
     options: Any = {"prefx": "/flights"}
 
