@@ -17,6 +17,7 @@ import anyio.to_thread
 import pytest
 import sniffio
 
+from trivium import threads
 from trivium.threads import in_thread, iterated_in_threads
 
 variable: ContextVar[str] = ContextVar("variable", default="unset")
@@ -220,3 +221,8 @@ def test_an_event_loop_may_be_closed_while_a_thread_still_works_for_it() -> None
 
     # The worker survives the report to a closed loop, and serves the next one.
     assert asyncio.run(in_thread(lambda: "next")) == "next"
+
+
+def test_this_release_of_anyio_lets_threads_be_visited_our_own_way() -> None:
+    """Without it everything works, at AnyIO's cost: its private names have moved."""
+    assert threads._HAS_OWN_WAY

@@ -16,6 +16,7 @@ from asyncio import AbstractEventLoop, CancelledError, Future
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextvars import Context, copy_context
+from importlib import import_module
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar, TypeVarTuple
@@ -24,11 +25,14 @@ from weakref import WeakKeyDictionary
 import anyio
 import anyio.to_thread
 from anyio import CapacityLimiter, WouldBlock
-
-# How AnyIO knows its own worker threads; there is no public way to be one. A test calls
-# `anyio.from_thread` from a visit, so that a release of AnyIO that moves these is noticed.
-from anyio._core._eventloop import set_current_async_library, threadlocals
 from anyio.lowlevel import EventLoopToken, current_token
+
+# How AnyIO knows its own worker threads; there is no public way to be one. Where a release of AnyIO
+# has moved these, it makes the visits itself; a test notices that.
+_anyio: Any = import_module("anyio._core._eventloop")
+_threadlocals: Any = getattr(_anyio, "threadlocals", None)
+_set_current_async_library: Any = getattr(_anyio, "set_current_async_library", None)
+_HAS_OWN_WAY = _threadlocals is not None and _set_current_async_library is not None
 
 __all__ = ["in_thread", "iterated_in_threads"]
 
@@ -44,8 +48,10 @@ async def in_thread(
     limited: waits while as many threads are busy as AnyIO's default limiter allows.
     """
     try:
-        loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop() if _HAS_OWN_WAY else None
     except RuntimeError:  # Trio
+        loop = None
+    if loop is None:
         own = None if limited else CapacityLimiter(1)
         return await anyio.to_thread.run_sync(work, *arguments, limiter=own)
     place = _places.get(loop) or _place_of(loop)
@@ -147,11 +153,11 @@ class _Visit:
 
     def run(self) -> None:
         """The part in the worker thread."""
-        threadlocals.current_token = self._token
-        threadlocals.current_cancel_scope = None
+        _threadlocals.current_token = self._token
+        _threadlocals.current_cancel_scope = None
         context = self._context
         # What is copied says that the event loop runs here, and it does not.
-        context.run(set_current_async_library, None)
+        context.run(_set_current_async_library, None)
         try:
             self._result = context.run(self._work, *self._arguments)
         except BaseException as error:
