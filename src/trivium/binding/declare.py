@@ -56,10 +56,15 @@ def Form(
     default: Any = Undefined,
     *,
     media_type: str = "application/x-www-form-urlencoded",
+    keep_empty: bool = False,
     **options: Unpack[ParamOptions],
 ) -> Any:
-    """A field of a form."""
-    return params.Form(default, media_type=media_type, **options)
+    """A field of a form.
+
+    An empty string counts as missing, because a browser sends one for every input that was left
+    alone; with ``keep_empty`` it is a value.
+    """
+    return params.Form(default, media_type=media_type, keep_empty=keep_empty, **options)
 
 
 def File(

@@ -56,6 +56,7 @@ __all__ = [
     "File",
     "Form",
     "Header",
+    "KeepEmpty",
     "Param",
     "ParamOptions",
     "ParamTypes",
@@ -259,8 +260,18 @@ class Body(Declared):
         super().__init__(default, annotation=annotation, **options)
 
 
+class KeepEmpty(Enum):
+    """The mark of a form field to which an empty string is a value like any other."""
+
+    MARK = "keep empty"
+
+
 class Form(Body):
-    """A field of a form; forms have keys, so there is nothing to embed."""
+    """A field of a form; forms have keys, so there is nothing to embed.
+
+    keep_empty: whether an empty string is a value. As a rule it counts as missing, because a
+        browser sends one for every input that was left alone.
+    """
 
     def __init__(
         self,
@@ -268,12 +279,16 @@ class Form(Body):
         *,
         annotation: Any | None = None,
         media_type: str = "application/x-www-form-urlencoded",
+        keep_empty: bool = False,
         **options: Unpack[ParamOptions],
     ) -> None:
         self.embed = None
         self.media_type = media_type
         # Not by way of Body, which would take `embed` for a form too.
         Declared.__init__(self, default, annotation=annotation, **options)
+        if keep_empty:
+            # Among the metadata, which a field of a model keeps when Pydantic makes its own of it.
+            self.metadata.append(KeepEmpty.MARK)
 
 
 class File(Form):

@@ -8,6 +8,7 @@ from starlette.datastructures import FormData, Headers, ImmutableMultiDict
 from starlette.datastructures import UploadFile as StarletteUploadFile
 
 from trivium.binding.fields import Field, Loc, Undefined, missing
+from trivium.binding.params import KeepEmpty
 
 __all__ = ["Errors", "extras", "picked", "validated"]
 
@@ -29,7 +30,7 @@ def picked(field: Field, values: Mapping[str, Any], key: str) -> Any:
     """What a multidict holds for a field: a list for a sequence, Undefined for nothing.
 
     In a form, an empty string and the empty file that a browser sends for an untouched input
-    count as nothing.
+    count as nothing, unless the field says that it keeps empty strings.
     """
     is_form = isinstance(values, FormData)
     if not field.is_json and field.is_sequence and isinstance(values, ImmutableMultiDict | Headers):
@@ -40,7 +41,7 @@ def picked(field: Field, values: Mapping[str, Any], key: str) -> Any:
         value = values.get(key, None)
     if value is None or (field.is_sequence and len(value) == 0):
         return Undefined
-    if is_form and (_is_untouched_file(value) or (isinstance(value, str) and value == "")):
+    if is_form and (_is_untouched_file(value) or (value == "" and not _keeps_empty(field))):
         return Undefined
     return value
 
@@ -57,6 +58,10 @@ def extras(values: Mapping[str, Any], known: set[str]) -> Iterator[tuple[str, An
             grouped.setdefault(key, []).append(value)
     for key, found in grouped.items():
         yield key, found[0] if len(found) == 1 else found
+
+
+def _keeps_empty(field: Field) -> bool:
+    return any(item is KeepEmpty.MARK for item in field.field_info.metadata)
 
 
 def _is_untouched_file(value: Any) -> bool:
