@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, Literal, Required, TypeVar
 
 from starlette import routing as starlette_routing
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Host, Match, Mount, NoMatchFound, Route, WebSocketRoute
@@ -22,7 +23,7 @@ from trivium.binding.limits import (
     first_given,
 )
 from trivium.binding.params import Depends
-from trivium.errors import DeclarationError, HTTPException, place_of
+from trivium.errors import DeclarationError, place_of
 from trivium.exchange import Exchange
 from trivium.routing.dispatch import Dispatcher
 from trivium.routing.failures import failures_answered, handlers_in
