@@ -106,6 +106,7 @@ class Container:
 
     async def _own(self, orders: MemoryObjectReceiveStream[_Order]) -> None:
         ex = _exchange(self)
+        ex.container = _Within(self, ex)
         async with AsyncExitStack() as stack, orders:
             stack.push_async_exit(_closing(ex))
             async for order in orders:
@@ -125,6 +126,17 @@ class Container:
         if self._unowned is None:
             self._unowned = _exchange(self)
         return self._unowned
+
+
+class _Within:
+    """The container as seen by what it is making: the task that makes cannot wait for itself."""
+
+    def __init__(self, container: Container, ex: Exchange) -> None:
+        self._container = container
+        self._ex = ex
+
+    async def value_of(self, dependant: Dependant) -> Any:
+        return await self._container._make(dependant, self._ex)
 
 
 class Resolver:
