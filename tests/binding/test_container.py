@@ -1,7 +1,5 @@
 """Values of the application that need one another."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Annotated
 
