@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from .calls import calls_for
 from .case import Case
+from .compare import assert_same
+from .driver import Call
 from .kinds import Kind, flat_kinds, optional
 from .models import discriminated, models
-from .multipart import form_bodies
+from .multipart import BOUNDARY, Part, form_bodies, multipart
 from .profiles import fuzz
 from .program import Function, Param, Program, Route
 from .signatures import signatures
@@ -138,3 +141,51 @@ LIMITS = ("max_fields", "max_files", "max_part_size")
 def test_form_limits_are_kept_alike(case: Case) -> None:
     """Too many fields, too many files, too large a field."""
     case.check()
+
+
+UPLOADS = """app = FastAPI()
+
+@app.exception_handler(RequestValidationError)
+async def invalid(request, error):
+    return JSONResponse(show(await error.body["upload"].read()), 400)
+
+@app.exception_handler(LookupError)
+async def missing(request, error):
+    return JSONResponse(show(await error.args[0].read()), 404)
+
+def kept(upload: UploadFile):
+    yield upload
+    TRACE.append(show(upload.file.read()))
+
+@app.post("/invalid")
+async def takes_a_number(upload: UploadFile, n: Annotated[int, Form()]):
+    pass
+
+@app.post("/raises")
+async def raises(upload: UploadFile):
+    raise LookupError(upload)
+
+@app.post("/streams")
+async def streams(upload: UploadFile):
+    async def pieces():
+        yield await upload.read()
+    return StreamingResponse(pieces())
+
+@app.post("/later")
+async def reads_later(upload: UploadFile, tasks: BackgroundTasks):
+    async def read():
+        TRACE.append(show(await upload.read()))
+    tasks.add_task(read)
+
+@app.post("/depends")
+async def depends(upload: Annotated[Any, Depends(kept)]):
+    return show(await upload.read())
+"""
+
+
+@pytest.mark.parametrize("path", [b"/invalid", b"/raises", b"/streams", b"/later", b"/depends"])
+def test_an_upload_can_be_read_to_the_same_point(path: bytes) -> None:
+    """By handlers of errors, by streams, by background tasks and by dependencies that end."""
+    body = multipart([Part("upload", b"content", "f.txt")])
+    header = (b"content-type", b"multipart/form-data; boundary=" + BOUNDARY)
+    assert_same(UPLOADS, [Call("POST", path, headers=(header,), body=(body,))])

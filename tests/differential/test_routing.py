@@ -40,11 +40,13 @@ ASKED_VERBS = (
     "get",
 )
 
+# Not the path of the route in the scope: FastAPI has the path that the route was declared with,
+# Trivium the full one (docs/compatibility.md).
 HANDLER = """{decorator}
 {word} {name}(request: Request{extra}):
     route = request.scope.get("route")
     return [{name!r}, request.path_params, request.scope["root_path"], request.url.path,
-            str(request.base_url), getattr(route, "path", None), getattr(route, "name", None)]"""
+            str(request.base_url), getattr(route, "name", None)]"""
 
 
 @st.composite
