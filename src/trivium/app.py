@@ -539,7 +539,9 @@ class App(Starlette):
     @asynccontextmanager
     async def full_lifespan(self, app: Any) -> AsyncIterator[Mapping[str, Any] | None]:
         """Everything that lives as long as the application, in order: the container of
-        application-scoped dependencies, the batteries, the mounted applications, its own lifespan.
+        application-scoped dependencies, the batteries, its own lifespan, the mounted applications.
+
+        So what the application opens is there when a mounted one starts, and until it has stopped.
         """
         async with AsyncExitStack() as stack:
             if self.telemetry.auto_configure and self.telemetry.is_on:
@@ -549,11 +551,11 @@ class App(Starlette):
             await stack.enter_async_context(self.container)
             for lifespan in self._lifespans:
                 await stack.enter_async_context(lifespan(self))
+            own = await stack.enter_async_context(self.router.lifespan_context(app))
             state: dict[str, Any] = {}
             if self.runs_mounted_lifespans:
                 mounted = mounted_lifespans(flattened(self.router.routes))
                 state.update(await stack.enter_async_context(mounted))
-            own = await stack.enter_async_context(self.router.lifespan_context(app))
             if own is None and not state:
                 yield None
             else:

@@ -46,10 +46,31 @@ def test_mounts_run_lifespan() -> None:
     with TestClient(app):
         events.append("serving")
 
-    before, after = events[:3], events[4:]
-    assert sorted(before) == ["start app", "start inner", "start innermost"]
-    assert events[3] == "serving"
-    assert after == [event.replace("start", "stop") for event in reversed(before)]
+    assert events == [
+        *("start app", "start inner", "start innermost"),
+        "serving",
+        *("stop innermost", "stop inner", "stop app"),
+    ]
+
+
+def test_an_application_mounted_at_start_up_is_started_too() -> None:
+    events: list[str] = []
+
+    @asynccontextmanager
+    async def of_the_plugin(app: App) -> AsyncIterator[None]:
+        events.append("start plugin")
+        yield
+        events.append("stop plugin")
+
+    @asynccontextmanager
+    async def lifespan(app: App) -> AsyncIterator[None]:
+        app.mount("/plugin", App(lifespan=of_the_plugin))
+        yield
+
+    with TestClient(App(lifespan=lifespan)):
+        pass
+
+    assert events == ["start plugin", "stop plugin"]
 
 
 def test_a_mounted_starlette_application_runs_its_lifespan_too() -> None:
