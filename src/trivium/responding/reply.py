@@ -18,7 +18,7 @@ from trivium.exchange import Exchange, RawHeaders, Reply
 from trivium.responding.encoders import jsonable_encoder
 from trivium.responding.plain import encode_json
 
-__all__ = ["Finish", "Outcome", "allows_body", "dump_value", "finisher", "with_background"]
+__all__ = ["Finish", "Outcome", "allows_body", "dump_value", "finisher"]
 
 Outcome: TypeAlias = Reply | Response
 Finish: TypeAlias = Callable[[Any, Exchange], Outcome]
@@ -58,15 +58,6 @@ def finisher(
     return _class_finisher(field, status_code, response_class, dump, context)
 
 
-def with_background(response: Response, ex: Exchange) -> Response:
-    """The response with the injected background tasks joined to its own."""
-    if ex.background is not None:
-        if response.background is not None:
-            ex.background.take_up(response.background)
-        response.background = ex.background
-    return response
-
-
 def dump_value(field: Field, dump: DumpOptions, context: Callable[[], Any], value: Any) -> bytes:
     """The value as JSON, validated; raises ResponseValidationError."""
     checked, errors = field.validate(value, loc=("response",))
@@ -81,7 +72,7 @@ def _json_finisher(write: Callable[[Any, Exchange], bytes], status_code: int | N
 
     def finish(value: Any, ex: Exchange) -> Outcome:
         if isinstance(value, Response):
-            return with_background(value, ex)
+            return value
         body = write(value, ex)
         chosen = ex.chosen
         if chosen is None and has_body:
@@ -155,7 +146,7 @@ def _class_finisher(
 ) -> Finish:
     def finish(value: Any, ex: Exchange) -> Outcome:
         if isinstance(value, Response):
-            return with_background(value, ex)
+            return value
         if field is None:
             content = jsonable_encoder(value)
         else:

@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket
 
 from trivium.errors import RequestValidationError, WebSocketRequestValidationError
 from trivium.exchange import Exchange
+from trivium.responding.delivery import handed_over, run_promised
 from trivium.responding.encoders import jsonable_encoder
 from trivium.responding.refusal import writable_errors
 from trivium.responding.reply import allows_body
@@ -125,6 +126,10 @@ async def _answer(ex: Exchange, handler: Callable[..., Any], error: Exception) -
     else:
         response = await run_in_threadpool(handler, ex.connection, error)
     if response is not None:
-        await response(ex.scope, ex.receive, ex.send)
+        gone = await handed_over(ex, response)
+        # the tasks of the request are not run: it has failed, and promised nothing
+        await run_promised(None, response.background)
+        if gone is not None:
+            raise gone
     # an instance that is raised again and again would otherwise gather tracebacks
     error.__traceback__ = None

@@ -125,7 +125,7 @@ def get_request_handler(
         ex = exchange_of(request)
         if ex.overrides is None:
             ex.overrides = getattr(dependency_overrides_provider, "dependency_overrides", None)
-        return as_response(await plan.call(ex, finish))
+        return as_response(await plan.call(ex, finish), ex)
 
     return handle
 

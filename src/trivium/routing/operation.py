@@ -9,14 +9,15 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from starlette.concurrency import iterate_in_threadpool
-from starlette.requests import ClientDisconnect, HTTPConnection, Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response, StreamingResponse
 
 from trivium.binding.plan import Plan
 from trivium.binding.steps import Overrides
 from trivium.errors import TriviumError
 from trivium.exchange import Exchange, Reply
-from trivium.responding.reply import Finish, Outcome, with_background
+from trivium.responding.delivery import handed_over, run_promised
+from trivium.responding.reply import Finish, Outcome
 from trivium.threads import iterated_in_threads
 
 __all__ = [
@@ -51,7 +52,7 @@ class Compiled(NamedTuple):
         """Has the author's own handler answer."""
         handler = cast(RequestHandler, self.custom_handler)
         ex.scope[_EXCHANGE] = ex
-        return with_background(await handler(ex.request), ex)
+        return await handler(ex.request)
 
 
 class Operation:
@@ -72,15 +73,13 @@ class Operation:
             return
         try:
             outcome = await compiled.plan.call(ex, compiled.finish)
-            if ex.is_open or type(outcome) is not Reply:
-                await _conclude_with(ex, outcome)
-                return
         except BaseException as error:
             await _unwind(ex, error)
             raise
-        await ex.reply(outcome)
-        if outcome.background is not None:
-            await outcome.background()
+        if type(outcome) is Reply and outcome.background is None and not ex.is_open:
+            await ex.reply(outcome)
+        else:
+            await _conclude_with(ex, outcome)
 
     def compiled(self, overrides: Overrides | None = None) -> Compiled:
         """The route compiled, with some of its dependencies replaced."""
@@ -102,10 +101,10 @@ async def conclude(ex: Exchange, produce: Produce) -> None:
     """
     try:
         outcome = await produce(ex)
-        await _conclude_with(ex, outcome)
     except BaseException as error:
         await _unwind(ex, error)
         raise
+    await _conclude_with(ex, outcome)
 
 
 def exchange_of(connection: HTTPConnection) -> Exchange:
@@ -127,9 +126,11 @@ def is_served(connection: HTTPConnection) -> bool:
     return isinstance(connection.scope.get(_EXCHANGE), Exchange)
 
 
-def as_response(outcome: Outcome) -> Response:
-    """The outcome as a Starlette response."""
+def as_response(outcome: Outcome, ex: Exchange) -> Response:
+    """The outcome as a Starlette response, which shows the injected tasks if it has none."""
     if not isinstance(outcome, Reply):
+        if outcome.background is None:
+            outcome.background = ex.background
         return outcome
     response = Response(outcome.body, outcome.status, background=outcome.background)
     response.raw_headers[:] = outcome.headers
@@ -137,37 +138,39 @@ def as_response(outcome: Outcome) -> Response:
 
 
 async def _conclude_with(ex: Exchange, outcome: Outcome) -> None:
-    if ex.has_function_scope:
-        await ex.close_function()
-    if isinstance(outcome, Reply):
-        await ex.reply(outcome)
-        if outcome.background is not None:
-            await outcome.background()
-    else:
-        await _send_response(ex, outcome)
+    try:
+        if ex.has_function_scope:
+            await ex.close_function()
+        if ex.is_holding and isinstance(outcome, StreamingResponse):
+            _iterate_without_limit(outcome)
+        gone = await handed_over(ex, outcome)
+    except BaseException as error:
+        await _unwind(ex, error)
+        raise
+    try:
+        await _end(ex, outcome, gone)
+    except Exception:
+        await _run_late(ex)
+        raise
+    await _run_late(ex)
+
+
+async def _end(ex: Exchange, outcome: Outcome, gone: Exception | None) -> None:
+    try:
+        await run_promised(ex.background, outcome.background)
+        if gone is not None:
+            raise gone
+    except BaseException as error:
+        await _unwind(ex, error)
+        raise
     if ex.is_open:
         await ex.close_request()
+
+
+async def _run_late(ex: Exchange) -> None:
+    """Runs the tasks that an exit of a dependency has added."""
     if ex.background is not None and ex.background.tasks:
-        # added by a dependency's exit
         await ex.background()
-
-
-async def _send_response(ex: Exchange, response: Response) -> None:
-    if ex.is_holding and isinstance(response, StreamingResponse):
-        _iterate_without_limit(response)
-    tasks, response.background = response.background, None
-    try:
-        await response(ex.scope, ex.receive, ex.send)
-    except ClientDisconnect:
-        # the tasks do not depend on a client that listens to the end
-        if tasks is not None:
-            await tasks()
-        raise
-    finally:
-        # the same response object may be returned again
-        response.background = tasks
-    if tasks is not None:
-        await tasks()
 
 
 def _iterate_without_limit(response: StreamingResponse) -> None:

@@ -421,7 +421,7 @@ class APIRoute(starlette_routing.Route):
 
         async def handle(request: Request) -> Response:
             ex = exchange_of(request)
-            return as_response(await self.operation.compiled(ex.overrides).produce(ex))
+            return as_response(await self.operation.compiled(ex.overrides).produce(ex), ex)
 
         return handle
 

@@ -1,0 +1,84 @@
+"""The reply is sent, and the background tasks that it promised are run.
+
+A task belongs to the reply. Once the reply has been handed to the server every task runs, in
+order: those that were injected first, then those of the returned response. Neither a client that
+has gone nor a task that fails keeps the next one from running.
+"""
+
+from collections.abc import Iterable
+from contextlib import nullcontext
+from copy import copy
+
+from starlette.background import BackgroundTask
+from starlette.background import BackgroundTasks as StarletteBackgroundTasks
+from starlette.requests import ClientDisconnect
+from starlette.types import Message
+
+from trivium.exchange import Exchange, Reply
+from trivium.responding.reply import Outcome
+
+__all__ = ["handed_over", "run_promised"]
+
+
+async def handed_over(ex: Exchange, outcome: Outcome) -> Exception | None:
+    """Sends the reply without its tasks; the error by which a client's absence showed, if any.
+
+    Raises what keeps the reply from being complete: a stream that breaks off.
+    """
+    if isinstance(outcome, Reply):
+        try:
+            await ex.reply(outcome)
+        except OSError as gone:
+            return gone
+        return None
+    response = outcome
+    if response.background is not None:
+        # a copy, because the same response may be on its way to another client
+        response = copy(response)
+        response.background = None
+    lost: OSError | None = None
+
+    async def send(message: Message) -> None:
+        nonlocal lost
+        try:
+            await ex.send(message)
+        except OSError as error:
+            lost = error
+            raise
+
+    try:
+        await response(ex.scope, ex.receive, send)
+    except ClientDisconnect as gone:
+        return gone
+    except OSError as error:
+        if error is not lost:
+            raise
+        return error
+    return None
+
+
+async def run_promised(injected: BackgroundTask | None, own: BackgroundTask | None) -> None:
+    """Runs the tasks that were injected, then the response's own. Raises once all have run."""
+    failures: list[Exception] = []
+    if injected is not None:
+        try:
+            await injected()
+        except Exception as failure:
+            failures.append(failure)
+    if own is not None and own is not injected:
+        around = getattr(own, "around", nullcontext)
+        for task in _each(own):
+            try:
+                with around(task):
+                    await task()
+            except Exception as failure:
+                failures.append(failure)
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        raise ExceptionGroup("background tasks failed", failures)
+
+
+def _each(tasks: BackgroundTask) -> Iterable[BackgroundTask]:
+    # The list itself: a task may add another. It keeps them, for the response may be sent again.
+    return tasks.tasks if isinstance(tasks, StarletteBackgroundTasks) else [tasks]
