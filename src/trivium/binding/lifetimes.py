@@ -43,15 +43,29 @@ def hold_sync(stack: AsyncExitStack, cm: AbstractContextManager[Any]) -> None:
 @asynccontextmanager
 async def contextmanager_in_threadpool(cm: AbstractContextManager[T]) -> AsyncGenerator[T, None]:
     """A synchronous context manager as an asynchronous one; both ends run in worker threads."""
-    value = await in_thread(cm.__enter__)
     exit_in_thread = _ThreadedExit(cm)
+    try:
+        value = await in_thread(exit_in_thread.enter, cm)
+    except BaseException as error:
+        # cancelled while the thread was at it: what it entered in the end has to be left
+        if exit_in_thread.is_due:
+            await exit_in_thread.__aexit__(type(error), error, error.__traceback__)
+        raise
     async with exit_in_thread:
         yield value
 
 
 class _ThreadedExit(AbstractAsyncContextManager[None, bool]):
+    is_due = False
+
     def __init__(self, cm: AbstractContextManager[Any]) -> None:
         self.cm = cm
+
+    def enter(self, cm: AbstractContextManager[T]) -> T:
+        """Enters the context; the caller is in a worker thread."""
+        value = cm.__enter__()
+        self.is_due = True
+        return value
 
     async def __aenter__(self) -> None:
         """The context was entered before."""
