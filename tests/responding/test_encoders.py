@@ -125,7 +125,9 @@ def test_the_table_has_an_encoder_for_every_type_of_fastapis():
 
 
 def test_a_colour_is_its_text_wherever_its_class_lives(monkeypatch):
-    extra = pytest.importorskip("pydantic_extra_types.color").Color
+    extra = pytest.importorskip(
+        "pydantic_extra_types.color", reason="the optional types themselves are tested"
+    ).Color
     assert jsonable_encoder(extra("blue")) == "blue"
     monkeypatch.setitem(sys.modules, "pydantic.color", None)
     assert list(encoders._color_types()) == [extra]
