@@ -33,8 +33,8 @@ class _OnFirstUse(DistributionFinder):
             sys.meta_path.remove(self)
         from trivium.fastapi._alias.finder import Finder
 
-        # Not `install()`: were `fastapi` in `sys.modules` when this returns, the import system would
-        # take the mirror's own spec from there, and execute the mirror a second time.
+        # Not `install()`: were `fastapi` in `sys.modules` when this returns, the import system
+        # would take the mirror's own spec from there, and execute the mirror a second time.
         finder = Finder()
         sys.meta_path.insert(0, finder)
         return finder
