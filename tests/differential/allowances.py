@@ -39,6 +39,7 @@ def promised(call: Call, left: Reply, right: Reply) -> Reply:
         _true_length,
         _uploads_in_errors,
         _pages,
+        _middleware_around_errors,
     ):
         left = allowance(call, left, right)
     return left
@@ -103,6 +104,18 @@ def _uploads_in_errors(call: Call, left: Reply, right: Reply) -> Reply:
             mine["input"] = yours["input"]
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return _with_body(left, text.encode())
+
+
+def _middleware_around_errors(call: Call, left: Reply, right: Reply) -> Reply:
+    """The 500 of an unhandled error passes the middleware: CORS and its kind may add to it.
+
+    FastAPI sends it around them, so that a browser does not even see the status.
+    """
+    unhandled = left.status == right.status == 500 and left.escaped is not None
+    added = {name for name, _ in right.headers} - {name for name, _ in left.headers}
+    if unhandled and added & {b"vary", b"access-control-allow-origin", b"content-encoding"}:
+        return replace(left, headers=right.headers, pieces=right.pieces)
+    return left
 
 
 def _pages(call: Call, left: Reply, right: Reply) -> Reply:

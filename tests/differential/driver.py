@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-ASGIApp = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 # An app that waits for a message that never comes must fail its test, not hang the run.
 PATIENCE = 20.0
@@ -20,6 +23,7 @@ class Call:
 
     `path` and `query` are raw (percent-encoded) bytes; `body` is the list of pieces in which it
     arrives. With `cut`, the client goes away after the last piece instead of completing the body.
+    The method "WEBSOCKET" opens a WebSocket, on which each piece is a text message.
     """
 
     method: str = "GET"
@@ -41,14 +45,16 @@ class Call:
             lines.append(f"  body in {len(pieces)} piece(s): {pieces!r}{' (cut)' * self.cut}")
         return "\n".join(lines)
 
-    def scope(self, state: dict[str, Any] | None = None) -> dict[str, Any]:
+    def scope(self) -> dict[str, Any]:
         # As uvicorn makes it: the path is decoded, the raw path keeps what was sent.
+        websocket = self.method == "WEBSOCKET"
+        own: dict[str, Any] = {"subprotocols": []} if websocket else {"method": self.method}
         return {
-            "type": "http",
+            **own,
+            "type": "websocket" if websocket else "http",
             "asgi": {"version": "3.0", "spec_version": "2.4"},
             "http_version": "1.1",
-            "method": self.method,
-            "scheme": "http",
+            "scheme": "ws" if websocket else "http",
             "path": unquote(self.path.decode("latin-1")),
             "raw_path": self.path,
             "query_string": self.query,
@@ -56,7 +62,7 @@ class Call:
             "headers": [(name.lower(), value) for name, value in self.headers],
             "client": ("127.0.0.1", 50000),
             "server": ("127.0.0.1", 8000),
-            "state": {} if state is None else dict(state),
+            "state": {},
         }
 
 
@@ -98,11 +104,22 @@ class Driver:
 
 
 async def _exchange(app: ASGIApp, call: Call, trace: list[str]) -> Reply:
+    talk = _websocket if call.method == "WEBSOCKET" else _http
     reply = Reply()
+    receive, send = talk(call, reply, trace)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await app(call.scope(), receive, send)
+    except Exception as error:
+        reply.escaped = error
+    return reply
+
+
+def _http(call: Call, reply: Reply, trace: list[str]) -> tuple[Receive, Send]:
     over = asyncio.Event()
     pieces = list(call.body) or [b""]
 
-    async def receive() -> dict[str, Any]:
+    async def receive() -> Message:
         if pieces:
             piece = pieces.pop(0)
             more = bool(pieces) or call.cut
@@ -112,7 +129,7 @@ async def _exchange(app: ASGIApp, call: Call, trace: list[str]) -> Reply:
             await over.wait()
         return {"type": "http.disconnect"}
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: Message) -> None:
         if message["type"] == "http.response.start":
             assert reply.status is None, "the response was started twice"
             reply.status = message["status"]
@@ -129,9 +146,25 @@ async def _exchange(app: ASGIApp, call: Call, trace: list[str]) -> Reply:
         else:
             raise AssertionError(f"unexpected message {message['type']!r}")
 
-    try:
-        async with asyncio.timeout(PATIENCE):
-            await app(call.scope(), receive, send)
-    except Exception as error:
-        reply.escaped = error
-    return reply
+    return receive, send
+
+
+def _websocket(call: Call, reply: Reply, trace: list[str]) -> tuple[Receive, Send]:
+    """Each message of the app becomes a piece of the reply; a close is its status and its end."""
+    incoming: list[Message] = [{"type": "websocket.connect"}]
+    incoming += [{"type": "websocket.receive", "text": piece.decode()} for piece in call.body]
+
+    async def receive() -> Message:
+        if incoming:
+            return incoming.pop(0)
+        return {"type": "websocket.disconnect", "code": 1001, "reason": ""}
+
+    async def send(message: Message) -> None:
+        assert not reply.complete, "a message after the close"
+        reply.pieces.append(repr(sorted(message.items())).encode())
+        trace.append(f"<- {message['type']}")
+        if message["type"] == "websocket.close":
+            reply.status = message.get("code", 1000)
+            reply.complete = True
+
+    return receive, send

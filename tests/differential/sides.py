@@ -29,7 +29,7 @@ NAMES = {
         "StreamingResponse"
     ),
     ".requests": "HTTPConnection",
-    ".exceptions": "RequestValidationError ResponseValidationError",
+    ".exceptions": "RequestValidationError ResponseValidationError WebSocketException",
     ".encoders": "jsonable_encoder",
     ".sse": "EventSourceResponse ServerSentEvent",
     ".security": (
@@ -39,6 +39,11 @@ NAMES = {
         "OpenIdConnect SecurityScopes"
     ),
     ".staticfiles": "StaticFiles",
+    ".websockets": "WebSocketDisconnect",
+    ".middleware": "Middleware",
+    ".middleware.cors": "CORSMiddleware",
+    ".middleware.gzip": "GZipMiddleware",
+    ".middleware.trustedhost": "TrustedHostMiddleware",
 }
 
 
