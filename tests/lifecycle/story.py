@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
+from inspect import Parameter, Signature, signature
 from types import ModuleType
 from typing import Annotated, Any
 
@@ -217,17 +218,16 @@ class Client:
 
 
 def signed(function: Any, parameters: dict[str, Any]) -> Any:
-    """A function of keyword arguments, declared with these parameters."""
-    from inspect import Parameter, Signature, signature
-
-    own = [p for p in signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
-    function.__signature__ = Signature(
-        [
-            *own,
-            *(
-                Parameter(name, Parameter.KEYWORD_ONLY, annotation=annotation)
-                for name, annotation in parameters.items()
-            ),
-        ]
-    )
+    """A function declared with these parameters; ``**given`` stands for those it does not name."""
+    parameters = dict(parameters)
+    own = [
+        parameter.replace(annotation=parameters.pop(parameter.name, parameter.annotation))
+        for parameter in signature(function).parameters.values()
+        if parameter.kind is not parameter.VAR_KEYWORD
+    ]
+    given = [
+        Parameter(name, Parameter.KEYWORD_ONLY, annotation=annotation)
+        for name, annotation in parameters.items()
+    ]
+    function.__signature__ = Signature([*own, *given])
     return function

@@ -231,8 +231,7 @@ async def test_uploaded_files_are_open_for_tasks_and_exits_and_closed_at_the_end
         story.tell(f"exit reads {(await file.read()).decode()}")
         await file.seek(0)
 
-    signed(reading, {})
-    reading.__annotations__ = {"file": story.framework.UploadFile}
+    signed(reading, {"file": story.framework.UploadFile})
 
     async def handler(**given: Any) -> None:
         kept.append(given["file"])
@@ -243,7 +242,6 @@ async def test_uploaded_files_are_open_for_tasks_and_exits_and_closed_at_the_end
 
         given["tasks"].add_task(task)
 
-    del reading.__signature__  # type: ignore[attr-defined]  # its own parameters are the point
     app.post("/", dependencies=[story.framework.Depends(reading)])(
         signed(handler, {"file": story.framework.UploadFile, **story.scopes})
     )

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from starlette import routing as starlette_routing
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
 
 from trivium.binding.analysis import analyse, analyse_listed
 from trivium.binding.callables import name_of
@@ -127,27 +128,56 @@ class APIWebSocketRoute(starlette_routing.WebSocketRoute):
         return serve_alone
 
     async def serve(self, ex: Exchange) -> None:
-        """Serves one connection; it is open until the handler closes it or returns."""
+        """Serves one connection; it is open until the handler closes it or returns.
+
+        Background tasks run once it is over, by the handler's return or because the client has
+        gone. A handler that fails has promised nothing, as in an HTTP request.
+        """
+        gone = await self._converse(ex)
         try:
-            await self._call(ex)
-        except BaseException as error:
-            if ex.is_open and await ex.close_request(error):
-                return
+            await self._end(ex, gone)
+        except Exception:
+            await _run_tasks(ex)
             raise
+        # added by a dependency's exit
+        await _run_tasks(ex)
+
+    async def _converse(self, ex: Exchange) -> WebSocketDisconnect | None:
+        """Runs the handler and leaves the function scope; gives the news that the client has gone.
+
+        What else the handler raises passes through both scopes and is raised, unless an exit
+        swallows it.
+        """
+        try:
+            try:
+                await self.plan_for(ex.overrides).call(ex, _nothing)
+            except BaseException as error:
+                if not (ex.has_function_scope and await ex.close_function(error)):
+                    raise
+            if ex.has_function_scope:
+                await ex.close_function()
+        except WebSocketDisconnect as gone:
+            return gone
+        except BaseException as error:
+            if not (ex.is_open and await ex.close_request(error)):
+                raise
+        return None
+
+    async def _end(self, ex: Exchange, gone: WebSocketDisconnect | None) -> None:
+        try:
+            await _run_tasks(ex)
+            if gone is not None:
+                raise gone
+        except BaseException as error:
+            if not (ex.is_open and await ex.close_request(error)):
+                raise
         if ex.is_open:
             await ex.close_request()
-        if ex.background is not None and ex.background.tasks:
-            await ex.background()
 
-    async def _call(self, ex: Exchange) -> None:
-        try:
-            await self.plan_for(ex.overrides).call(ex, _nothing)
-        except BaseException as error:
-            if ex.has_function_scope and await ex.close_function(error):
-                return
-            raise
-        if ex.has_function_scope:
-            await ex.close_function()
+
+async def _run_tasks(ex: Exchange) -> None:
+    if ex.background is not None and ex.background.tasks:
+        await ex.background()
 
 
 def _nothing(result: Any, ex: Exchange) -> None:
