@@ -138,5 +138,18 @@ def test_importing_the_mirror_does_not_import_fastapi_or_optional_packages(run_p
     assert not {"fastapi", "jinja2", "httpx", "fastapi_cli"} & set(loaded)
 
 
+def test_importing_the_package_is_enough_to_reach_its_modules(run_python):
+    shown = run_python(
+        """
+        import trivium.fastapi
+        trivium.fastapi.install()
+        import fastapi
+        print(fastapi.routing.APIRoute.__name__, fastapi.dependencies.utils.get_dependant.__name__)
+        """
+    )
+
+    assert shown.split() == ["APIRoute", "analyse"]
+
+
 def test_the_mirror_tells_the_version_of_the_api_that_it_has():
     assert trivium.fastapi.__version__ == fastapi.__version__

@@ -13,6 +13,32 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+# As in FastAPI, `import fastapi` is enough to reach `fastapi.routing` and most others.
+import trivium.fastapi.applications
+import trivium.fastapi.background
+import trivium.fastapi.concurrency
+import trivium.fastapi.datastructures
+import trivium.fastapi.dependencies.models
+import trivium.fastapi.dependencies.utils
+import trivium.fastapi.encoders
+import trivium.fastapi.exception_handlers
+import trivium.fastapi.exceptions
+import trivium.fastapi.logger
+import trivium.fastapi.middleware
+import trivium.fastapi.openapi.constants
+import trivium.fastapi.openapi.docs
+import trivium.fastapi.openapi.models
+import trivium.fastapi.openapi.utils
+import trivium.fastapi.param_functions
+import trivium.fastapi.params
+import trivium.fastapi.requests
+import trivium.fastapi.responses
+import trivium.fastapi.routing
+import trivium.fastapi.security
+import trivium.fastapi.sse
+import trivium.fastapi.types
+import trivium.fastapi.utils
+import trivium.fastapi.websockets  # noqa: F401  # loaded for the attribute
 from trivium.app import FastAPI
 from trivium.binding.declare import (
     Body,

@@ -14,6 +14,7 @@ from trivium.routing import (
     serialize_response,
     websocket_session,
 )
+from trivium.routing.solving import solve_dependencies
 
 __all__ = [
     "APIRoute",
@@ -27,5 +28,6 @@ __all__ = [
     "request_response",
     "run_endpoint_function",
     "serialize_response",
+    "solve_dependencies",
     "websocket_session",
 ]
