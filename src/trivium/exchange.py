@@ -13,8 +13,8 @@ from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple, ParamSpec, TypeAlias
 from urllib.parse import parse_qsl
 
-from starlette._utils import is_async_callable
 from anyio import CancelScope
+from starlette._utils import is_async_callable
 from starlette.background import BackgroundTask
 from starlette.background import BackgroundTasks as StarletteBackgroundTasks
 from starlette.datastructures import FormData
@@ -118,6 +118,7 @@ class Exchange:
     _cookies: dict[str, str] | None = None
     _connection: Request | WebSocket | None = None
     _body: bytes | None = None
+    _text_form: FormData | None = None
     _response: Response | None = None
     _background: BackgroundTasks | None = None
     _request_stack: AsyncExitStack | None = None
@@ -227,8 +228,9 @@ class Exchange:
             else:
                 self._connection = Request(self.scope, self.receive, self.send)
                 if self._body is not None:
-                    # where Starlette keeps a body that was read
+                    # where Starlette keeps a body that was read, and a form that was parsed
                     self._connection._body = self._body
+                    self._connection._form = self._text_form
         return self._connection
 
     @property
@@ -246,6 +248,11 @@ class Exchange:
         return connection
 
     @property
+    def has_no_connection(self) -> bool:
+        """Whether nobody has asked for a Request or a WebSocket so far."""
+        return self._connection is None
+
+    @property
     def parses_plain_json(self) -> bool:
         """Whether the body's JSON may be parsed here: no custom request class has a say in it."""
         return self._connection is None or type(self._connection) is Request
@@ -256,6 +263,7 @@ class Exchange:
             self._connection = connection  # type: ignore[assignment]  # a Request or a WebSocket
             self.scope = connection.scope
             self._headers = self._query = self._query_pairs = self._cookies = self._body = None
+            self._text_form = None
 
     @property
     def response(self) -> Response:
@@ -299,6 +307,10 @@ class Exchange:
         if self._function_stack is None:
             self._function_stack = AsyncExitStack()
         return self._function_stack
+
+    def keep_form(self, form: FormData) -> None:
+        """Has a Request that is made later give this form, which holds no files, as its own."""
+        self._text_form = form
 
     def files_to_close(self, form: FormData) -> None:
         """Has the uploaded files closed when all is done, replies to errors included."""

@@ -16,6 +16,7 @@ from trivium.binding.forms import form_body, form_model_value, form_models
 from trivium.binding.limits import FormLimits, limit_error
 from trivium.binding.picking import Errors, validated
 from trivium.binding.shape import is_embedded
+from trivium.binding.urlencoded import small_form
 from trivium.errors import EndpointContext, HTTPException, RequestValidationError
 from trivium.exchange import Exchange
 
@@ -48,7 +49,11 @@ async def read_body(
     try:
         if is_form:
             inherited = ex.scope.get("trivium.form_limits") or {}
-            form = await ex.request.form(**{**inherited, **form_limits})
+            limits = FormLimits(**{**inherited, **form_limits})
+            small = await small_form(ex, limits) if ex.has_no_connection else None
+            if small is not None:
+                return small
+            form = await ex.request.form(**limits)
             ex.files_to_close(form)
             return form
         raw = await ex.body()
@@ -98,7 +103,8 @@ def body_arguments(fields: Sequence[Field], embed: bool) -> BodyArguments:
 
 def form_arguments(fields: Sequence[Field], embed: bool) -> FormArguments:
     """How the arguments of one callable are taken out of a form."""
-    plain = [field for field in fields if not form_models(field)]
+    modelled = [(field, form_models(field), field.names()[0][0]) for field in fields]
+    plain = [field for field, models, _ in modelled if not models]
     if len(fields) == 1 and plain and not embed and not is_embedded(fields):
         whole = _whole_body(fields[0])
 
@@ -115,12 +121,12 @@ def form_arguments(fields: Sequence[Field], embed: bool) -> FormArguments:
                 if field is not None:
                     found[field.name] = (alias, value)
         errors: Errors = []
-        for field in fields:
-            if models := form_models(field):
+        for field, models, first_alias in modelled:
+            if models:
                 loc: Loc = ("body",)
                 value = await form_model_value(field, models, form)
             else:
-                alias, value = found.get(field.name, (field.names()[0][0], Undefined))
+                alias, value = found.get(field.name, (first_alias, Undefined))
                 loc = ("body", alias)
             result, field_errors = validated(field, value, loc)
             if field_errors:

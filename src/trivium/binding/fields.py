@@ -80,6 +80,7 @@ class Field:
     __slots__ = (
         "_adapter",
         "_checker",
+        "_names",
         "alias",
         "config",
         "field_info",
@@ -107,6 +108,7 @@ class Field:
         self.is_sequence: bool = is_sequence(field_info.annotation)
         self._adapter: TypeAdapter[Any] | None = None
         self._checker: TypeAdapter[Any] | None = None
+        self._names: list[tuple[str, str]] | None = None
 
     def __repr__(self) -> str:
         return f"Field({self.name!r}, {self.field_info!r}, mode={self.mode!r})"
@@ -181,6 +183,13 @@ class Field:
         Each is a pair: the name that Pydantic validates under, and the key in the request, which
         differs where a header's underscores are written as hyphens.
         """
+        if convert_underscores:
+            return self._find_names(convert_underscores=True)
+        if self._names is None:
+            self._names = self._find_names(convert_underscores=False)
+        return self._names
+
+    def _find_names(self, *, convert_underscores: bool) -> list[tuple[str, str]]:
         alias = self.validation_alias or self.alias
         key = alias.replace("_", "-") if convert_underscores and alias == self.name else alias
         declared = self.field_info.validation_alias
