@@ -102,6 +102,52 @@ class Driver:
         """Sends one request. `trace` receives a line when the response starts and when it ends."""
         return self._runner.run(_exchange(app, call, [] if trace is None else trace))
 
+    def live(self, app: ASGIApp, call: Call, trace: list[str]) -> list[str]:
+        """Starts the app up, makes one call with its state, and shuts it down.
+
+        Answers with the messages of the lifespan, the state, and what escaped.
+        """
+        return self._runner.run(_live(app, call, trace))
+
+
+async def _live(app: ASGIApp, call: Call, trace: list[str]) -> list[str]:
+    said: list[str] = []
+    state: dict[str, Any] = {}
+    incoming: asyncio.Queue[Message] = asyncio.Queue()
+    answered = asyncio.Event()
+
+    async def send(message: Message) -> None:
+        # The message of a failure is a traceback, and names files.
+        said.append(message["type"])
+        trace.append(f"<- {message['type']}")
+        answered.set()
+
+    async def ask(message: str) -> None:
+        answered.clear()
+        await incoming.put({"type": message})
+        over = asyncio.ensure_future(answered.wait())
+        await asyncio.wait([over, lifespan], return_when=asyncio.FIRST_COMPLETED)
+        over.cancel()
+
+    scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": state}
+    lifespan = asyncio.ensure_future(app(scope, incoming.get, send))
+    async with asyncio.timeout(PATIENCE):
+        await ask("lifespan.startup")
+        if not lifespan.done():
+            said.append(repr(sorted(state)))
+            call_scope = call.scope()
+            call_scope["state"] = dict(state)
+            reply = Reply()
+            receive, answer = _http(call, reply, trace)
+            await app(call_scope, receive, answer)
+            said.append(str(reply))
+            await ask("lifespan.shutdown")
+        try:
+            await lifespan
+        except Exception as error:
+            said.append(f"escaped: {type(error).__name__}: {error}")
+    return said
+
 
 async def _exchange(app: ASGIApp, call: Call, trace: list[str]) -> Reply:
     talk = _websocket if call.method == "WEBSOCKET" else _http

@@ -26,6 +26,6 @@ def fuzz(examples: int) -> Callable[[Any], Any]:
     )
 
     def decorate(test: Any) -> Any:
-        return pytest.mark.timeout(0 if DEEP else 60)(profile(test))
+        return pytest.mark.timeout(0 if DEEP else 300)(profile(test))
 
     return decorate

@@ -35,8 +35,11 @@ class StartAndStop:
     @asynccontextmanager
     async def __call__(self, app: Any) -> AsyncIterator[None]:
         await _run_all(self.on_startup)
-        yield
-        await _run_all(self.on_shutdown)
+        try:
+            yield
+        finally:
+            # also when a lifespan inside this one fails: what was started is stopped
+            await _run_all(self.on_shutdown)
 
 
 def wrapped(lifespan: Any) -> Lifespan:
