@@ -69,7 +69,8 @@ def _bare_error_of_a_stream(call: Call, left: Reply, right: Reply) -> Reply:
     may end the body as if the stream had been complete.
     """
     group = left.escaped
-    if isinstance(group, ExceptionGroup) and len(group.exceptions) == 1 and left.status:
+    streams = any(value.startswith(b"text/event-stream") for _, value in left.headers)
+    if streams and isinstance(group, ExceptionGroup) and len(group.exceptions) == 1:
         return replace(left, escaped=group.exceptions[0], complete=False)
     return left
 

@@ -29,6 +29,7 @@ NAMES = {
         "StreamingResponse"
     ),
     ".requests": "HTTPConnection",
+    ".routing": "APIRoute",
     ".exceptions": "RequestValidationError ResponseValidationError WebSocketException",
     ".encoders": "jsonable_encoder",
     ".sse": "EventSourceResponse ServerSentEvent",

@@ -149,7 +149,9 @@ def asked(draw: st.DrawFn, table: Table) -> Call:
         path = quote(filled, safe="/%{}").encode()
     method = draw(st.sampled_from(ASKED_VERBS))
     root = draw(st.sampled_from(["", "", "", "", "/root", "/m"]))
-    return Call(method, path, root_path=root)
+    query = draw(st.sampled_from([b"", b"", b"x=1&k0=%C3%A9", b"?", b"x=y"]))
+    host = draw(st.sampled_from([b"", b"", b"example.org", b"[::1]:8000", b"a b", b"\xff"]))
+    return Call(method, path, query, ((b"host", host),) if host else (), root_path=root)
 
 
 @fuzz(250)
