@@ -17,7 +17,7 @@ from anyio import CancelScope
 from starlette._utils import is_async_callable
 from starlette.background import BackgroundTask
 from starlette.background import BackgroundTasks as StarletteBackgroundTasks
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, Headers, ImmutableMultiDict
 from starlette.requests import ClientDisconnect, HTTPConnection, Request, cookie_parser
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
@@ -114,6 +114,7 @@ class Exchange:
     """Whether a worker thread has entered something that is left only when the request is over."""
     _query: dict[str, str] | None = None
     _query_pairs: list[tuple[str, str]] | None = None
+    _query_params: ImmutableMultiDict[str, str] | None = None
     _headers: dict[bytes, bytes] | None = None
     _cookies: dict[str, str] | None = None
     _connection: Request | WebSocket | None = None
@@ -169,6 +170,22 @@ class Exchange:
         if self._query_pairs is None:
             self._query_pairs = _parse_query(self.scope.get("query_string", b""))
         return self._query_pairs
+
+    @property
+    def query_params(self) -> ImmutableMultiDict[str, str]:
+        """The query string by name, with all values of a name."""
+        if self._connection is not None:
+            return self._connection.query_params
+        if self._query_params is None:
+            self._query_params = ImmutableMultiDict(self.query_pairs)
+        return self._query_params
+
+    @property
+    def headers(self) -> Headers:
+        """All headers, by name in any case."""
+        if self._connection is not None:
+            return self._connection.headers
+        return Headers(raw=self.scope["headers"])
 
     @property
     def query(self) -> dict[str, str]:
@@ -263,7 +280,7 @@ class Exchange:
             self._connection = connection  # type: ignore[assignment]  # a Request or a WebSocket
             self.scope = connection.scope
             self._headers = self._query = self._query_pairs = self._cookies = self._body = None
-            self._text_form = None
+            self._text_form = self._query_params = None
 
     @property
     def response(self) -> Response:

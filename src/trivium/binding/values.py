@@ -140,20 +140,20 @@ def _path_reader(field: Field) -> Reader:
 
 def _query_reader(field: Field) -> Reader:
     if (model := parameter_model(field)) is not None:
-        return model_reader(field, model, "query", lambda ex: ex.connection.query_params)
+        return model_reader(field, model, "query", lambda ex: ex.query_params)
     keys = [key for _, key in field.names()]
     if len(keys) > 1 or field.is_sequence:
-        return _reader_of_many(field, "query", keys, lambda ex: ex.connection.query_params)
+        return _reader_of_many(field, "query", keys, lambda ex: ex.query_params)
     key = keys[0]
     return _scalar_reader(field, ("query", key), lambda ex: ex.query.get(key))
 
 
 def _header_reader(field: Field) -> Reader:
     if (model := parameter_model(field)) is not None:
-        return model_reader(field, model, "header", lambda ex: ex.connection.headers)
+        return model_reader(field, model, "header", lambda ex: ex.headers)
     keys = [key for _, key in field.names()]
     if len(keys) > 1 or field.is_sequence:
-        return _reader_of_many(field, "header", keys, lambda ex: ex.connection.headers)
+        return _reader_of_many(field, "header", keys, lambda ex: ex.headers)
     raw = keys[0].lower().encode("latin-1", "replace")
     return _scalar_reader(field, ("header", keys[0]), lambda ex: ex.header(raw))
 

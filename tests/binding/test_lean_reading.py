@@ -1,0 +1,96 @@
+"""What is declared is read from the exchange: a Request is made only where a handler asks for one."""
+
+from typing import Annotated, Any
+
+import pytest
+from pydantic import BaseModel
+
+import trivium.exchange
+from trivium import App, Cookie, Form, Header, Query
+from trivium.testing import TestClient
+
+
+class Page(BaseModel):
+    limit: int = 10
+    tags: list[str] = []
+
+
+class Agent(BaseModel):
+    user_agent: str
+    x_tag: list[str] = []
+
+
+app = App()
+
+
+@app.get("/items/{item_id}")
+async def scalars(
+    item_id: int,
+    q: str,
+    x_token: Annotated[str, Header()],
+    session: Annotated[str, Cookie()],
+) -> Any:
+    return [item_id, q, x_token, session]
+
+
+@app.get("/lists")
+async def lists(tag: Annotated[list[str], Query()], x_tag: Annotated[list[str], Header()]) -> Any:
+    return [tag, x_tag]
+
+
+@app.get("/models")
+async def models(page: Annotated[Page, Query()], agent: Annotated[Agent, Header()]) -> Any:
+    return [page.limit, page.tags, agent.x_tag]
+
+
+@app.post("/body")
+async def body(page: Page) -> Any:
+    return page.limit
+
+
+@app.post("/form")
+async def form(name: Annotated[str, Form()]) -> Any:
+    return name
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "options", "expected"),
+    [
+        (
+            "GET",
+            "/items/7?q=word",
+            {"headers": {"x-token": "t", "cookie": "session=s"}},
+            [7, "word", "t", "s"],
+        ),
+        (
+            "GET",
+            "/lists?tag=a&tag=b&tag=%C3%A9",
+            {"headers": [("x-tag", "1"), ("X-Tag", "2")]},
+            [["a", "b", "é"], ["1", "2"]],
+        ),
+        (
+            "GET",
+            "/models?limit=3&tags=a&tags=b",
+            {"headers": [("x-tag", "1"), ("x-tag", "2")]},
+            [3, ["a", "b"], ["1", "2"]],
+        ),
+        ("POST", "/body", {"json": {"limit": 3}}, 3),
+        ("POST", "/form", {"data": {"name": "Ada"}}, "Ada"),
+    ],
+)
+def test_parameters_are_read_without_making_a_request(
+    monkeypatch: pytest.MonkeyPatch, method: str, target: str, options: Any, expected: Any
+) -> None:
+    made: list[Any] = []
+
+    class Counted(trivium.exchange.Request):
+        def __init__(self, *arguments: Any) -> None:
+            made.append(arguments)
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(trivium.exchange, "Request", Counted)
+
+    reply = TestClient(app).request(method, target, **options)
+
+    assert reply.json() == expected
+    assert made == []
