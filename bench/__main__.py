@@ -24,7 +24,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="under a minute, with wider spreads")
     parser.add_argument("--only", metavar="TEXT", help="cases whose name contains TEXT")
     parser.add_argument("--instructions", action="store_true", help="count instructions as well")
-    parser.add_argument("--rounds", type=int, help="alternating rounds (7; quick 2)")
+    parser.add_argument("--rounds", type=int, help="alternating rounds (5; quick 2)")
     parser.add_argument("--core", type=int, help="the core to pin to (the last one)")
     parser.add_argument("--loop", choices=["uvloop", "asyncio"], default="uvloop")
     parser.add_argument("--ours", default="trivium.fastapi", help="a module with FastAPI's names")
@@ -40,7 +40,7 @@ def _plan(options: argparse.Namespace) -> Plan:
     core = max(os.sched_getaffinity(0)) if options.core is None else options.core
     if options.quick:
         return Plan(options.rounds or 2, samples=2, seconds=0.01, core=core, loop=options.loop)
-    return Plan(options.rounds or 7, samples=5, seconds=0.1, core=core, loop=options.loop)
+    return Plan(options.rounds or 5, samples=5, seconds=0.05, core=core, loop=options.loop)
 
 
 def main() -> int:

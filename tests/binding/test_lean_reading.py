@@ -1,4 +1,4 @@
-"""What is declared is read from the exchange: a Request is made only where a handler asks for one."""
+"""What is declared is read from the exchange: a Request is made only for a handler that asks."""
 
 from typing import Annotated, Any
 
