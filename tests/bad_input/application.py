@@ -25,9 +25,9 @@ class Node(BaseModel):
     child: "Node | None" = None
 
 
-def make_app(framework: ModuleType) -> Any:
+def make_app(framework: ModuleType, app_class: Any) -> Any:
     """A handler for each place that a request may carry a value in."""
-    app = framework.FastAPI()
+    app = app_class()
     body, cookie, file = framework.Body, framework.Cookie, framework.File
     form, header, query = framework.Form, framework.Header, framework.Query
 

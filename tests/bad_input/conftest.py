@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+import trivium
+
 from .entrances import Send, in_process, over_a_socket
 
 ROOT = os.environ.get("TRIVIUM_BAD_INPUT_ROOT", "trivium.fastapi")
@@ -36,13 +38,19 @@ def framework() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def app(framework: ModuleType, request: pytest.FixtureRequest) -> Any:
-    """The app that the test module makes with its `make_app(framework)`."""
-    return request.module.make_app(framework)
+    """The app that the test module makes with its `make_app(framework, class)`."""
+    return request.module.make_app(framework, framework.FastAPI)
 
 
-@pytest.fixture(scope="module", params=["asgi", "socket"])
-def send(request: pytest.FixtureRequest, app: Any) -> Iterator[Send]:
-    entrance = in_process if request.param == "asgi" else over_a_socket
+# An app of Trivium's own kind is no other house: its defaults differ, not what it refuses.
+ENTRANCES = ["asgi", "socket"] if ROOT == "fastapi" else ["asgi", "socket", "App"]
+
+
+@pytest.fixture(scope="module", params=ENTRANCES)
+def send(request: pytest.FixtureRequest, framework: ModuleType, app: Any) -> Iterator[Send]:
+    entrance = over_a_socket if request.param == "socket" else in_process
+    if request.param == "App":
+        app = request.module.make_app(framework, trivium.App)
     with entrance(app) as call:
         yield call
 

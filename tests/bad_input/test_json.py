@@ -58,6 +58,14 @@ def test_a_deep_value_of_the_wrong_type_is_a_422(send: Send) -> None:
     assert only_error(reply) == ("int_type", ["body"])
 
 
+@pytest.mark.parametrize("depth", range(100, 1_200, 50))
+@pytest.mark.parametrize("path", ["/number", "/item", "/counts", "/closed", "/node"])
+def test_no_depth_of_nesting_makes_the_server_fail(send: Send, path: str, depth: int) -> None:
+    """Near the limit of the stack some depths can be parsed and not be quoted in an error."""
+    for body in (b"[" * depth + b"]" * depth, b'{"n":' * depth + b"{}" + b"}" * depth):
+        assert send(post(path, body)).status in (200, 400, 422)
+
+
 @pytest.mark.improves(500)
 @pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity", b"1e999", b"-1e999"])
 @pytest.mark.parametrize(
