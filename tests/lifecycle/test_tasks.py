@@ -286,3 +286,23 @@ async def test_a_stream_that_breaks_off_has_promised_nothing(framework: str) -> 
 
     assert "task" not in story.events
     assert story.events[-3:] == ["request sees OSError", "leave request", "raised OSError"]
+
+
+@row("error-stream")
+@pytest.mark.parametrize("spec", ["2.3", "2.4"])
+async def test_a_stream_that_fails_with_an_oserror_is_not_taken_for_a_lost_client(
+    spec: str,
+) -> None:
+    story = Story()
+    app = story.framework.FastAPI()
+
+    async def handler(**given: Any) -> AsyncIterator[int]:
+        given["tasks"].add_task(story.task("task"))
+        yield 1
+        raise FileNotFoundError
+
+    app.get("/")(signed(handler, story.scopes))
+    await story.request(app, Client(story, spec=spec))
+
+    assert "task" not in story.events
+    assert story.events[-1] == "raised FileNotFoundError"

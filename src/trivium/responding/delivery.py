@@ -49,6 +49,9 @@ async def handed_over(ex: Exchange, outcome: Outcome) -> Exception | None:
     try:
         await response(ex.scope, ex.receive, send)
     except ClientDisconnect as gone:
+        if lost is None and isinstance(gone.__context__, OSError):
+            # Starlette takes every OSError of a stream for the client's absence
+            raise gone.__context__ from None
         return gone
     except OSError as error:
         if error is not lost:
