@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -21,7 +22,22 @@ settings.load_profile("repeatable")
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     # A parameter shown by its `repr` may hold an address, which differs from process to process:
     # pytest's workers would refuse to share the tests, and `--last-failed` would not find them.
-    item._nodeid = ADDRESS.sub("", item.nodeid)
+    for marker in metafunc.definition.iter_markers("parametrize"):
+        if (ids := marker.kwargs.get("ids")) is not None:
+            options = cast("dict[str, Any]", marker.kwargs)
+            options["ids"] = without_addresses(ids)
+
+
+def without_addresses(ids: Any) -> Any:
+    """The same ids, a list or a function of a parameter, that say nothing of where it lies."""
+    if callable(ids):
+        return lambda value: stable(ids(value))
+    return [stable(each) for each in ids]
+
+
+def stable(shown: object) -> object:
+    return ADDRESS.sub("", shown) if isinstance(shown, str) else shown
