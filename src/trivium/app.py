@@ -8,7 +8,6 @@ from typing import Any, Protocol, TypeVar
 from starlette.applications import Starlette
 from starlette.datastructures import State
 from starlette.middleware import Middleware
-from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -54,8 +53,9 @@ from trivium.routing.router import (
 )
 from trivium.routing.served import ServedRoutes
 from trivium.routing.verbs import Decorator, Verb
+from trivium.routing.way_out import has_way_out, way_out, with_way_out
 from trivium.stages.function_middleware import FunctionMiddleware
-from trivium.stages.server_error import SendMark, ServerErrors
+from trivium.stages.server_error import ServerErrors
 from trivium.stages.telemetry.entry import Undecided, server_for, with_error_notes
 from trivium.stages.telemetry.settings import TelemetryConfig, settings_of
 
@@ -419,11 +419,8 @@ class App(Starlette):
         if not layers:
             self._plain_stack = self._server_errors(self._serve)
             return self._plain_stack
-        # a reply to an error cannot leave through Starlette's function middleware, which is over
-        index = next((i for i, layer in enumerate(layers) if _is_base_http(layer)), len(layers))
-        layers.insert(index, Middleware(SendMark))
         app: ASGIApp = self._serve
-        for cls, args, kwargs in reversed(layers):
+        for cls, args, kwargs in reversed(with_way_out(layers)):
             app = cls(app, *args, **kwargs)
         return self._server_errors(app)
 
@@ -527,6 +524,9 @@ class App(Starlette):
         if ex.is_websocket:
             return
         response = await self._server_errors(self._serve).response_to(ex.request, error)
+        if not ex.reply_started and has_way_out(ex.scope):
+            # through the middleware of the routers
+            await response(ex.scope, ex.receive, way_out(ex.scope))
         if not ex.reply_started:
             await response(ex.scope, ex.receive, ex.send)
 
@@ -586,7 +586,3 @@ class FastAPI(App):
 
     def _docs_routes(self) -> list[Route]:
         return cdn_docs_routes(self)
-
-
-def _is_base_http(layer: Middleware) -> bool:
-    return isinstance(layer.cls, type) and issubclass(layer.cls, BaseHTTPMiddleware)

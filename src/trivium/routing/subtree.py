@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from trivium.exchange import Exchange
 from trivium.routing.failures import failures_answered
+from trivium.routing.way_out import begin_way_out, has_way_out, with_way_out
 
 __all__ = ["Subtree", "surrounded"]
 
@@ -40,20 +41,22 @@ class Subtree:
         if not self.middleware:
             await failures_answered(serve, ex, self.exception_handlers)
             return
-        ex.scope.setdefault(_INNER, []).append((serve, ex))
+        if not has_way_out(ex.scope):
+            begin_way_out(ex.scope, ex.send)
+        ex.scope.setdefault(_INNER, {})[self] = (serve, ex)
         await self.stack(ex.scope, ex.receive, ex.send)
 
     @property
     def stack(self) -> ASGIApp:
         if self._stack is None:
             app: ASGIApp = self._serve_inner
-            for cls, args, kwargs in reversed(self.middleware):
+            for cls, args, kwargs in reversed(with_way_out(self.middleware)):
                 app = cls(app, *args, **kwargs)
             self._stack = app
         return self._stack
 
     async def _serve_inner(self, scope: Scope, receive: Receive, send: Send) -> None:
-        serve, outer = cast(tuple[Serve, Exchange], scope[_INNER].pop())
+        serve, outer = cast(tuple[Serve, Exchange], scope[_INNER][self])
         ex = outer.moved(receive, send)
         ex.scope = scope
         await failures_answered(serve, ex, self.exception_handlers)

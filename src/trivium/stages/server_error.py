@@ -17,21 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trivium.binding.limits import limit_error
 from trivium.routing.failures import http_exception_handler
+from trivium.routing.way_out import begin_way_out, way_out
 
-__all__ = ["SendMark", "ServerErrors"]
-
-_SEND = "trivium.inner_send"
-
-
-class SendMark:
-    """Notes the way out at its place in the stack, for the reply to an error."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope[_SEND] = send
-        await self.app(scope, receive, send)
+__all__ = ["ServerErrors"]
 
 
 class ServerErrors(ServerErrorMiddleware):
@@ -71,8 +59,7 @@ class ServerErrors(ServerErrorMiddleware):
                 started = True
             await send(message)
 
-        # a mounted application shares the scope of the one around it
-        scope[_SEND] = noting_send
+        begin_way_out(scope, noting_send)
         try:
             await self.app(scope, receive, noting_send)
         except Exception as error:
@@ -84,7 +71,7 @@ class ServerErrors(ServerErrorMiddleware):
                 return
             response = await self.response_to(Request(scope, receive), error)
             if not started:
-                await response(scope, receive, scope[_SEND])
+                await response(scope, receive, way_out(scope))
                 if not started:
                     # a middleware kept the reply to itself
                     await response(scope, receive, send)
