@@ -110,6 +110,8 @@ class Exchange:
     # Defaults of the class: an exchange is made for every request, and most need few of these.
     path_params: Mapping[str, Any] = MappingProxyType({})
     reply_started = False
+    router_handlers: tuple[Mapping[Any, Callable[..., Any]], ...] = ()
+    """The exception handlers of the routers around, the innermost first."""
     is_holding = False
     """Whether a worker thread has entered something that is left only when the request is over."""
     _query: dict[str, str] | None = None
@@ -160,6 +162,7 @@ class Exchange:
             handlers=self.handlers,
         )
         inner.path_params = self.path_params
+        inner.router_handlers = self.router_handlers
         return inner
 
     # What the request says

@@ -8,12 +8,23 @@ from typing import Annotated, Any
 import anyio
 import pytest
 from starlette.background import BackgroundTask
+from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import FileResponse, PlainTextResponse, StreamingResponse
-from starlette.types import Message
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from trivium import App, BackgroundTasks, Depends, HTTPException, Request, Response, WebSocket
+from trivium import (
+    APIRouter,
+    App,
+    BackgroundTasks,
+    Depends,
+    HTTPException,
+    Request,
+    Response,
+    WebSocket,
+)
 from trivium.responding.responses import EventSourceResponse
+from trivium.stages.function_middleware import FunctionMiddleware
 from trivium.testing import AsyncTestClient
 
 Next = Callable[[Request], Awaitable[Response]]
@@ -423,6 +434,38 @@ async def test_a_function_may_call_what_is_inside_again() -> None:
         assert (await client.post("/", content=b"the body")).json() == "the body"
 
     assert len(attempts) == 2
+
+
+async def test_a_function_of_a_router_may_call_what_is_inside_again() -> None:
+    attempts: list[int] = []
+
+    async def retrying(request: Request, call_next: Next) -> Response:
+        response = await call_next(request)
+        return response if response.status_code == 200 else await call_next(request)
+
+    class Passing:
+        def __init__(self, app: ASGIApp) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await self.app(scope, receive, send)
+
+    outer = APIRouter(middleware=[Middleware(FunctionMiddleware, dispatch=retrying)])
+    inner = APIRouter(middleware=[Middleware(Passing)])
+
+    @inner.get("/again")
+    async def read() -> str:
+        attempts.append(1)
+        if len(attempts) == 1:
+            raise HTTPException(503)
+        return "second"
+
+    outer.include_router(inner)
+    app = App()
+    app.include_router(outer)
+
+    async with AsyncTestClient(app) as client:
+        assert (await client.get("/again")).json() == "second"
 
 
 async def test_the_tasks_of_the_functions_own_response_run() -> None:

@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from trivium.exchange import Exchange
-from trivium.routing.failures import failures_answered
+from trivium.routing.failures import Handlers, failures_answered
 from trivium.routing.way_out import begin_way_out, has_way_out, with_way_out
 
 __all__ = ["Subtree", "surrounded"]
@@ -39,7 +39,12 @@ class Subtree:
     async def serve(self, serve: Serve, ex: Exchange) -> None:
         """Serves within the router's handlers and, around them, its middleware."""
         if not self.middleware:
-            await failures_answered(serve, ex, self.exception_handlers)
+            outer = ex.router_handlers
+            ex.router_handlers = (self.exception_handlers, *outer)
+            try:
+                await failures_answered(serve, ex, self.exception_handlers)
+            finally:
+                ex.router_handlers = outer
             return
         if not has_way_out(ex.scope):
             begin_way_out(ex.scope, ex.send)
@@ -59,7 +64,18 @@ class Subtree:
         serve, outer = cast(tuple[Serve, Exchange], scope[_INNER][self])
         ex = outer.moved(receive, send)
         ex.scope = scope
-        await failures_answered(serve, ex, self.exception_handlers)
+        ex.router_handlers = (self.exception_handlers, *outer.router_handlers)
+        # Those outside are asked in here too: their reply passes the middleware like any other.
+        for handlers in (*ex.router_handlers, ex.handlers):
+            serve = _answered(serve, handlers)
+        await serve(ex)
+
+
+def _answered(serve: Serve, handlers: Handlers) -> Serve:
+    async def answer(ex: Exchange) -> None:
+        await failures_answered(serve, ex, handlers)
+
+    return answer
 
 
 def surrounded(serve: Serve, subtrees: Sequence[Subtree]) -> Serve:
