@@ -16,6 +16,7 @@ from trivium.errors import RequestValidationError, WebSocketRequestValidationErr
 from trivium.exchange import Exchange
 from trivium.responding.delivery import handed_over, run_promised
 from trivium.responding.encoders import jsonable_encoder
+from trivium.responding.plain import encode_json
 from trivium.responding.refusal import writable_errors
 from trivium.responding.reply import allows_body
 
@@ -52,15 +53,28 @@ async def failures_answered(
 async def failure_answered(ex: Exchange, error: Exception, handlers: Handlers) -> bool:
     """Answers an error that has a handler, and tells whether it had one.
 
-    Raises RuntimeError where a reply has begun already: there cannot be a second one.
+    A handler may raise an error for another handler, as one does that makes an HTTPException of
+    an error of its domain; what the second one raises is raised. Raises RuntimeError where a reply
+    has begun already: there cannot be a second one.
     """
     handler = _handler_of(error, handlers)
     if handler is None:
         return False
+    _refuse_second_reply(ex, error)
+    try:
+        await _answer(ex, handler, error)
+    except Exception as raised:
+        handler = _handler_of(raised, handlers)
+        if handler is None:
+            raise
+        _refuse_second_reply(ex, raised)
+        await _answer(ex, handler, raised)
+    return True
+
+
+def _refuse_second_reply(ex: Exchange, error: Exception) -> None:
     if ex.reply_started:
         raise RuntimeError("Caught handled exception, but response already started.") from error
-    await _answer(ex, handler, error)
-    return True
 
 
 def handlers_in(scope: Scope) -> Handlers:
@@ -83,7 +97,7 @@ async def request_validation_exception_handler(
     """The reply to a request that does not validate: 422 with the list of errors."""
     errors = exc.errors()
     try:
-        return JSONResponse({"detail": jsonable_encoder(errors)}, status_code=422)
+        return _EncodedResponse({"detail": errors}, status_code=422)
     except (ValueError, RecursionError):
         # an error quotes what the client sent, which need not be anything that JSON can hold
         return JSONResponse({"detail": writable_errors(errors)}, status_code=422)
@@ -99,6 +113,13 @@ async def websocket_request_validation_exception_handler(
 async def websocket_exception_handler(websocket: WebSocket, exc: WebSocketException) -> None:
     """Closes a WebSocket with the code and reason of the exception."""
     await websocket.close(code=exc.code, reason=exc.reason)
+
+
+class _EncodedResponse(JSONResponse):
+    """JSON of what may hold more than JSON does, mostly does not, and so need not be walked."""
+
+    def render(self, content: Any) -> bytes:
+        return encode_json(content)
 
 
 DEFAULT_HANDLERS: Handlers = {
