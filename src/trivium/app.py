@@ -531,8 +531,11 @@ class App(Starlette):
             await response(ex.scope, ex.receive, ex.send)
 
     def _last_handler(self) -> Callable[..., Any] | None:
-        handlers = self.exception_handlers
-        return handlers.get(500) or handlers.get(Exception)
+        """The handler of 500 or of ``Exception``: of both, the one that was declared last."""
+        found = [
+            handler for key, handler in self.exception_handlers.items() if key in (500, Exception)
+        ]
+        return found[-1] if found else None
 
     # Lifespan
 

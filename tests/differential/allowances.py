@@ -35,6 +35,7 @@ def promised(call: Call, left: Reply, right: Reply) -> Reply:
     for allowance in (
         _allow_of_all_routes,
         _bare_error_of_a_stream,
+        _swallowed_error,
         _own_traceback,
         _true_length,
         _uploads_in_errors,
@@ -70,8 +71,24 @@ def _bare_error_of_a_stream(call: Call, left: Reply, right: Reply) -> Reply:
     """
     group = left.escaped
     streams = any(value.startswith(b"text/event-stream") for _, value in left.headers)
-    if streams and isinstance(group, ExceptionGroup) and len(group.exceptions) == 1:
-        return replace(left, escaped=group.exceptions[0], complete=False)
+    if not (streams and isinstance(group, ExceptionGroup) and len(group.exceptions) == 1):
+        return left
+    (error,) = group.exceptions
+    if right.escaped is not None and type(right.escaped.__cause__) is type(error):
+        # It has a handler, which comes too late: the response has already started.
+        error = right.escaped
+    # An item that was given before the error may get lost on its way through two queues.
+    pieces = right.pieces if right.body.startswith(left.body) else left.pieces
+    return replace(left, escaped=error, complete=False, pieces=pieces)
+
+
+def _swallowed_error(call: Call, left: Reply, right: Reply) -> Reply:
+    """Where a dependency swallows an error, there is no response; Trivium always says so.
+
+    FastAPI says so too, or stumbles over a variable that was never bound.
+    """
+    if isinstance(left.escaped, UnboundLocalError) and isinstance(right.escaped, RuntimeError):
+        return replace(left, escaped=right.escaped)
     return left
 
 

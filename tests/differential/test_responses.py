@@ -166,7 +166,6 @@ INJECTED = (
     "response.headers.append('vary', 'accept')",
     "response.set_cookie('c', 'v w', max_age=3, httponly=True, samesite='strict')",
     "response.delete_cookie('c')",
-    "response.init_headers({'x-init': '1'})",
     "tasks.add_task(TRACE.append, 'task')",
 )
 
@@ -292,6 +291,8 @@ HANDLERS = (
     "    return JSONResponse({'500': type(error).__name__}, 500)",
     "@app.exception_handler(ValueError)\ndef _value(request, error):\n"
     "    raise KeyError('from a handler')",
+    "@app.exception_handler(KeyError)\nasync def _translating(request, error):\n"
+    "    raise HTTPException(410, 'translated')",
     "@app.exception_handler(LookupError)\ndef _lookup(request, error):\n"
     "    return JSONResponse({'lookup': str(error)}, 499)",
 )
