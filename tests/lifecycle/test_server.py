@@ -14,6 +14,8 @@ import uvicorn
 from tests.lifecycle.rows import row
 from tests.lifecycle.story import Story, signed
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 20.0
 """Seconds after which a test gives up waiting for what it says will happen."""
 
