@@ -94,12 +94,12 @@ pyright: $(DEV) ## Types, with pyright
 
 .PHONY: fast
 fast: $(DEV) ## The tests that take milliseconds
-	@$(BIN)/pytest -n $(JOBS) -q -m "not slow and not conformance" --ignore tests/differential
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal -q -m "not slow and not conformance" --ignore tests/differential
 
 .PHONY: cover
 cover: $(DEV) ## Every test of tests/, with coverage
 	@mkdir -p .cache/coverage
-	@$(BIN)/pytest -n $(JOBS) -q --cov --cov-report=term --cov-report=html:.cache/coverage/html
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal -q --cov --cov-report=term --cov-report=html:.cache/coverage/html
 
 .PHONY: docs
 docs: $(DEV) ## Run every example of the README and the documentation
