@@ -72,7 +72,7 @@ install: $(DEV) ## Make .venv with everything that development needs
 check: lint mypy fast ## Lint, mypy and the fast tests: under a minute
 
 .PHONY: test
-test: lint mypy pyright cover docs conformance ## Everything a merge needs
+test: lint mypy pyright cover differential docs conformance ## Everything a merge needs
 
 .PHONY: lint
 lint: $(DEV) ## Style: ruff's rules and its formatting
@@ -97,9 +97,14 @@ fast: $(DEV) ## The tests that take milliseconds
 	@$(BIN)/pytest -n $(JOBS) --dist worksteal -q -m "not slow and not conformance" --ignore tests/differential
 
 .PHONY: cover
-cover: $(DEV) ## Every test of tests/, with coverage
+cover: $(DEV) ## The tests of tests/, with coverage
 	@mkdir -p .cache/coverage
-	@$(BIN)/pytest -n $(JOBS) --dist worksteal -q --cov --cov-report=term --cov-report=html:.cache/coverage/html
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal -q --ignore tests/differential --cov --cov-report=term --cov-report=html:.cache/coverage/html
+
+# Thousands of programs, on two frameworks each: tracing their lines would take longer than running them.
+.PHONY: differential
+differential: $(DEV) ## The same programs on FastAPI and on Trivium, made by Hypothesis
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal -q --timeout 600 tests/differential
 
 .PHONY: docs
 docs: $(DEV) ## Run every example of the README and the documentation
