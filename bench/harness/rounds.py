@@ -95,13 +95,24 @@ class Run:
         """Instructions of one request: the difference between N and 2N requests under Callgrind."""
         for side in self._sides:
             self._say(f"counting instructions: {side.name}")
-            with tempfile.TemporaryDirectory() as folder:
-                out = Path(folder) / "callgrind"
-                prefix = [*callgrind.COMMAND, f"--callgrind-out-file={out}"]
-                shared = [case for case in self._sound if not (case.isolated or case.slow)]
-                list(self._process(side, "count", shared, prefix))
-                for name, number in callgrind.read_dumps(Path(folder), out.name).items():
-                    self.measured[name].instructions[side.name] = number
+            # Of the slow requests only our own side, which is what their goals look at.
+            shared = [
+                case
+                for case in self._sound
+                if not case.isolated and (not case.slow or side is self._sides[0])
+            ]
+            alone = [[case] for case in self._sound if case.isolated]
+            for cases in [shared, *alone]:
+                if cases:
+                    self._count(side, cases)
+
+    def _count(self, side: Side, cases: list[Case]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "callgrind"
+            prefix = [*callgrind.COMMAND, f"--callgrind-out-file={out}"]
+            list(self._process(side, "count", cases, prefix))
+            for name, number in callgrind.read_dumps(Path(folder), out.name).items():
+                self.measured[name].instructions[side.name] = number
 
     def _spawn(self, side: Side, mode: Mode, cases: list[Case]) -> Iterator[Outcome]:
         shared = [case for case in cases if not case.isolated]
