@@ -60,7 +60,8 @@ def compare(measured: dict[str, Measured], ours: str, peer: str) -> list[Line]:
 def _line(entry: Measured, measured: dict[str, Measured], ours: str, peer: str) -> Line:
     figures, counts = entry.figures, entry.instructions
     ratio = exact = None
-    if entry.problem is None and ours in figures and peer in figures:
+    # A figure of nothing (memory that did not grow) is no measure for another one.
+    if entry.problem is None and ours in figures and all(figures.get(peer, [0.0])):
         ratio = Ratio.of(figures[ours], figures[peer])
         exact = _quotient(counts.get(ours), counts.get(peer))
     verdicts = []

@@ -69,6 +69,13 @@ def test_counted_instructions_decide_a_goal() -> None:
     assert "met: 0.30" in row(line, "trivium", "fastapi")[-1]
 
 
+def test_nothing_is_compared_with_a_figure_of_zero() -> None:
+    (line,) = compare({"a": measured("a", [0.5], [0.0])}, "trivium", "fastapi")
+
+    assert line.ratio is None
+    assert line.middles == {"trivium": 0.5, "fastapi": 0.0}
+
+
 def test_a_void_case_has_no_figures_and_meets_no_goal() -> None:
     entry = measured("a", [1.0], [100.0], Goal(1 / 3))
     entry.problem = "the replies differ: status 200 != 500"
