@@ -26,7 +26,7 @@ from starlette.websockets import WebSocket
 from trivium.errors import TriviumError
 from trivium.threads import in_thread
 
-__all__ = ["BackgroundTasks", "Exchange", "RawHeaders", "Reply", "run_background"]
+__all__ = ["BackgroundTasks", "Exchange", "RawHeaders", "Reply"]
 
 P = ParamSpec("P")
 
@@ -379,12 +379,6 @@ class Exchange:
             {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
         )
         await self._send({"type": "http.response.body", "body": reply.body})
-
-
-async def run_background(task: BackgroundTask | None) -> None:
-    """Runs what was left for after the reply."""
-    if task is not None:
-        await task()
 
 
 async def _close(stack: AsyncExitStack | None, error: BaseException | None) -> bool:
