@@ -1,0 +1,111 @@
+"""Engines with the settings that a program in production wants, made the same way everywhere.
+
+SQLite: a write-ahead log, so that readers and a writer do not wait for each other; foreign keys are
+checked; a lock is waited for. Its transactions begin with ``BEGIN IMMEDIATE``: one that began as a
+reader could not become a writer once another has written, and would fail at once.
+
+All: a connection that has lain in the pool for a while is asked whether it is alive before it is
+handed out, one that was in use a moment ago is not.
+"""
+
+import time
+from typing import Any
+
+from sqlalchemy import URL, event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+__all__ = ["READING", "is_in_memory", "make_engine", "reading_from"]
+
+READING = "trivium_reading"
+"""The execution option of connections that read outside of transactions."""
+
+_ALIVE_FOR = 1.0
+"""Seconds in the pool for which a connection is taken to be alive."""
+
+_RETURNED = "trivium_returned"
+
+
+def make_engine(
+    url: URL, *, pool: dict[str, Any], busy_timeout: float, options: dict[str, Any]
+) -> AsyncEngine:
+    """An engine for a complete address. Nothing is connected; ``dispose()`` closes it.
+
+    pool: ``pool_size`` and the like, left out for a SQLite database in memory, which is one
+        connection.
+    busy_timeout: seconds for which SQLite waits for a lock.
+    options: further options of SQLAlchemy's ``create_async_engine``.
+    """
+    kind = url.get_backend_name()
+    if is_in_memory(url):
+        # one connection that lives as long as the engine; units of work take turns at it
+        pool = {**pool, "poolclass": AsyncAdaptedQueuePool, "pool_size": 1, "max_overflow": 0}
+    engine = create_async_engine(url, **{**pool, **options})
+    if kind == "sqlite":
+        _prepare_sqlite(engine, round(busy_timeout * 1000))
+    if not is_in_memory(url):
+        _ask_the_idle(engine)
+    return engine
+
+
+def reading_from(engine: AsyncEngine) -> AsyncEngine:
+    """The same pool, for statements that read outside of a transaction.
+
+    On PostgreSQL no BEGIN and no ROLLBACK is sent, on SQLite nothing is locked. MySQL's drivers
+    would have to tell the server first, which costs more than it saves.
+    """
+    kind = engine.dialect.name
+    if kind == "postgresql":
+        return engine.execution_options(isolation_level="AUTOCOMMIT")
+    if kind == "sqlite":
+        return engine.execution_options(**{READING: True})
+    return engine
+
+
+def is_in_memory(url: URL) -> bool:
+    """Whether it is a SQLite database that lives as long as its one connection."""
+    return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
+
+
+def _prepare_sqlite(engine: AsyncEngine, busy_timeout: int) -> None:
+    in_memory = is_in_memory(engine.url)
+
+    def connected(connection: Any, record: object) -> None:
+        # the driver would begin transactions by itself, before some statements and not others
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        # first, because switching the journal's mode may have to wait already
+        cursor.execute(f"PRAGMA busy_timeout = {busy_timeout}")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        if not in_memory:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.close()
+
+    def begun(connection: Any) -> None:
+        if not connection.get_execution_options().get(READING):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    event.listen(engine.sync_engine, "connect", connected)
+    event.listen(engine.sync_engine, "begin", begun)
+
+
+def _ask_the_idle(engine: AsyncEngine) -> None:
+    dialect = engine.sync_engine.dialect
+
+    def checked_in(connection: Any, record: Any) -> None:
+        record.info[_RETURNED] = time.monotonic()
+
+    def checked_out(connection: Any, record: Any, fairy: object) -> None:
+        returned = record.info.get(_RETURNED)
+        if returned is None or time.monotonic() - returned < _ALIVE_FOR:
+            return
+        try:
+            alive = dialect.do_ping(connection)
+        except Exception as error:
+            raise DisconnectionError from error
+        if not alive:
+            raise DisconnectionError
+
+    event.listen(engine.sync_engine, "checkin", checked_in)
+    event.listen(engine.sync_engine, "checkout", checked_out)

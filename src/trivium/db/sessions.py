@@ -1,0 +1,222 @@
+"""The session of a unit of work: SQLAlchemy's, with the unit's rules.
+
+It refuses to be used by two tasks at once, raises this room's errors, sends reads that belong to no
+transaction to where they should go, and gives their connection back at once.
+"""
+
+import re
+from asyncio import current_task
+from collections.abc import Callable, Coroutine
+from functools import lru_cache, wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import sqlalchemy.orm
+from sqlalchemy import Connection, Engine, TextClause, event
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+
+from trivium.db.errors import ConcurrentUse, TransactionMisuse, translated
+from trivium.db.units import current_session
+
+if TYPE_CHECKING:
+    from trivium.db.units import Lane
+
+__all__ = ["Session", "SyncSession", "session"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class SyncSession(sqlalchemy.orm.Session):
+    """The synchronous half, which chooses a connection for each statement."""
+
+    def __init__(self, *args: Any, lane: "Lane", **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.lane = lane
+
+    def get_bind(
+        self, mapper: Any = None, *, clause: Any = None, bind: Any = None, **_: Any
+    ) -> Engine | Connection:
+        """Where a statement is sent."""
+        if bind is not None:
+            return bind  # type: ignore[no-any-return]  # an Engine or a Connection
+        lane = self.lane
+        reads = _only_reads(clause) and not self._flushing
+        if lane.is_held:
+            if not reads:
+                lane.wrote = True
+            return lane.database.primary
+        if reads:
+            return lane.database.reader(after_write=lane.wrote)
+        lane.is_open = lane.wrote = True
+        return lane.database.primary
+
+
+def _only_reads(clause: Any) -> bool:
+    if isinstance(clause, TextClause):
+        return _text_reads(clause.text)
+    # there is no public way to ask a statement whether it locks rows
+    return getattr(clause, "is_select", False) and getattr(clause, "_for_update_arg", None) is None
+
+
+_READING = re.compile(r"\s*\(?\s*(?:select|show|values)\b", re.IGNORECASE)
+_LOCKING = re.compile(
+    r"\bfor\s+(?:no\s+key\s+)?(?:key\s+)?(?:update|share)\b|\binto\b", re.IGNORECASE
+)
+
+
+@lru_cache(maxsize=512)
+def _text_reads(text: str) -> bool:
+    """Whether SQL surely only reads; what is not known to is taken for a write."""
+    return _READING.match(text) is not None and _LOCKING.search(text) is None
+
+
+def guarded(
+    method: Callable[P, Coroutine[Any, Any, T]], *, settles: bool = True
+) -> Callable[P, Coroutine[Any, Any, T]]:
+    """The method of ``Session``, one task at a time, with this room's errors.
+
+    settles: what was only read holds no connection afterwards.
+    """
+
+    @wraps(method)
+    async def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        own: Any = args[0]
+        lane: Lane = own.lane
+        task = current_task()
+        outer = lane.user
+        if outer is not None and outer is not task:
+            raise _concurrent(lane)
+        lane.user = task
+        try:
+            result = await method(*args, **kwargs)
+            if settles and outer is None and not lane.is_held and not lane.is_streaming:
+                await AsyncSession.run_sync(own, _give_back)
+        except SQLAlchemyError as error:
+            other = translated(error)
+            if other is error:
+                raise
+            raise other from error
+        finally:
+            lane.user = outer
+        return result
+
+    return call
+
+
+def _give_back(own: sqlalchemy.orm.Session) -> None:
+    # ends what the read began without flushing anything and without forgetting what was read
+    if (transaction := own.get_transaction()) is not None:
+        transaction.close()
+
+
+def _concurrent(lane: "Lane") -> ConcurrentUse:
+    return ConcurrentUse(
+        f"Two tasks use the session of {lane.database.name!r} at the same time. A session is one"
+        " conversation with the database.\n"
+        "    written:  await gather(first(), second())\n"
+        "    instead:  await first(); await second()\n"
+        "    or:       async with database.session(): ...   # in each task, a session of its own"
+    )
+
+
+class Session(AsyncSession):
+    """An ``AsyncSession`` that belongs to a unit of work; the unit closes it.
+
+    A handler need not commit: see ``docs/database.md`` for when that happens by itself. Raises the
+    errors of ``trivium.db.errors``.
+    """
+
+    def __init__(self, lane: "Lane", **options: Any) -> None:
+        self.lane = lane
+        super().__init__(sync_session_class=SyncSession, lane=lane, **options)
+
+    async def commit(self) -> None:
+        """Commits what was written so far, and calls what waits for that.
+
+        Raises TransactionMisuse inside of ``atomic``, which commits by itself.
+        """
+        self._refuse_in_atomic("commit")
+        await self.commit_all()
+        await self.lane.callbacks.run()
+
+    async def commit_all(self) -> None:
+        """Commits, whatever is open around, and calls nothing."""
+        await _commit(self)
+
+    async def rollback(self) -> None:
+        """Undoes what was written since the last commit.
+
+        Raises TransactionMisuse inside of ``atomic``, which an error rolls back.
+        """
+        self._refuse_in_atomic("rollback")
+        await self.rollback_all()
+
+    async def rollback_all(self) -> None:
+        """Rolls back, whatever is open around."""
+        await _rollback(self)
+        # the session tells of a rollback only where something had begun
+        self.lane.callbacks.clear()
+
+    def begin(self) -> AsyncSessionTransaction:
+        """SQLAlchemy's own block; ``atomic()`` nests and knows ``on_commit``."""
+        if not self.lane.is_held:
+            self.lane.is_open = True
+        return super().begin()
+
+    async def stream(self, *args: Any, **options: Any) -> Any:
+        """Executes, and gives the rows as they come; the connection is kept meanwhile."""
+        result = await _stream(self, *args, **options)
+        self.lane.is_streaming = True
+        return result
+
+    def _refuse_in_atomic(self, verb: str) -> None:
+        if self.lane.depth:
+            raise TransactionMisuse(
+                f"{verb}() is called inside of atomic(), which commits at its end, and rolls back"
+                " around an error.\n"
+                f"    written:  async with atomic(): ...; await session.{verb}()\n"
+                "    instead:  leave the block, or raise an error that leaves it"
+            )
+
+
+def _ended(own: SyncSession, transaction: sqlalchemy.orm.SessionTransaction) -> None:
+    if transaction.parent is None:
+        own.lane.is_open = own.lane.is_streaming = False
+
+
+def _undone(own: SyncSession, transaction: sqlalchemy.orm.SessionTransaction) -> None:
+    if transaction.parent is None:
+        own.lane.callbacks.clear()
+
+
+event.listen(SyncSession, "after_transaction_end", _ended)
+event.listen(SyncSession, "after_soft_rollback", _undone)
+
+_commit = guarded(AsyncSession.commit, settles=False)
+_stream = guarded(AsyncSession.stream, settles=False)
+_rollback = guarded(AsyncSession.rollback, settles=False)
+
+for _name in (
+    "execute",
+    "scalar",
+    "scalars",
+    "get",
+    "get_one",
+    "refresh",
+    "merge",
+    "merge_all",
+    "delete",
+    "delete_all",
+    "flush",
+    "run_sync",
+):
+    setattr(Session, _name, guarded(getattr(AsyncSession, _name)))
+# A stream reads on, and what asks for the connection wants to keep it.
+for _name in ("connection", "close", "invalidate", "reset"):
+    setattr(Session, _name, guarded(getattr(AsyncSession, _name), settles=False))
+
+
+async def session() -> AsyncSession:
+    """The dependency: ``db: AsyncSession = Depends(session)``."""
+    return current_session()
