@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import Unpack, deprecated
 
+from trivium import openapi as documents
 from trivium.binding.container import Container, Resolver
 from trivium.binding.limits import limited
 from trivium.binding.params import Depends
@@ -24,15 +25,8 @@ from trivium.errors import (
     stack_level_of_caller,
 )
 from trivium.exchange import Exchange
-from trivium.openapi import (
-    Refusal,
-    cdn_docs_routes,
-    docs_routes,
-    document_route,
-    get_openapi,
-    with_mounted,
-)
-from trivium.openapi.refusal import UNPROCESSABLE
+from trivium.openapi.refusal import UNPROCESSABLE, Refusal
+from trivium.openapi.site import cdn_docs_routes, docs_routes, document_route
 from trivium.routing.explain import explain, layers
 from trivium.routing.explanation import Explanation
 from trivium.routing.failures import DEFAULT_HANDLERS, failure_answered, failures_answered
@@ -389,7 +383,7 @@ class App(Starlette):
 
     def _document(self) -> dict[str, Any]:
         routes = self.router.dispatcher.routes
-        document = get_openapi(
+        document = documents.get_openapi(
             title=self.title,
             version=self.version,
             openapi_version=self.openapi_version,
@@ -406,7 +400,7 @@ class App(Starlette):
             external_docs=self.openapi_external_docs,
             refusal=self.refusal,
         )
-        return with_mounted(document, routes) if self.documents_mounted else document
+        return documents.with_mounted(document, routes) if self.documents_mounted else document
 
     # Serving
 

@@ -20,6 +20,8 @@ from tests.examples.slice import NEW_FLIGHT, Hurry, Standstill, writer
 from trivium import App
 from trivium.testing import TestClient
 
+pytestmark = pytest.mark.slow
+
 STREAM = "/departures/stream?day=2013-01-01"
 LIVE = "/departures/live?day=2013-01-01&start=00:00"
 

@@ -20,6 +20,8 @@ from examples.flights.dataset import Dataset, DatasetMissing
 from examples.flights.loading import NotADatabase, ensure_loaded
 from tests.examples.slice import FLIGHTS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 NO_DATASET = Dataset(Path("/nowhere"))
 
@@ -230,7 +232,6 @@ def test_a_load_can_end_at_a_day(dataset: Dataset, tmp_path: Path) -> None:
     assert ask(path, "SELECT count(*) FROM flights") == 842
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_whole_data_set_is_336776_flights_in_order(tmp_path: Path) -> None:
     path = tmp_path / "flights.sqlite"

@@ -17,6 +17,7 @@ def write(tmp_path):
     return write
 
 
+@pytest.mark.slow
 class TestInstall:
     """The alias within one process."""
 

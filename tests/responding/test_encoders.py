@@ -89,6 +89,7 @@ OPTIONS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @fuzz(200)
 @given(recipe=RECIPES, options=OPTIONS)
 def test_any_value_is_encoded_as_by_fastapi(recipe, options):

@@ -34,6 +34,7 @@ def outcome(encode, value):
             return type(error)
 
 
+@pytest.mark.slow
 @fuzz(200)
 @given(recipe=RECIPES)
 def test_a_reply_has_the_bytes_or_the_error_of_fastapis(recipe):
@@ -41,6 +42,7 @@ def test_a_reply_has_the_bytes_or_the_error_of_fastapis(recipe):
     assert outcome(encode_json, recipe()) == outcome(reply, recipe())
 
 
+@pytest.mark.slow
 @fuzz(200)
 @given(recipe=RECIPES)
 def test_an_item_of_a_stream_has_the_bytes_or_the_error_of_fastapis(recipe):

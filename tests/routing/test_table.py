@@ -62,6 +62,7 @@ def one_by_one(
     return None, {}, partial
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(routes=declared, path=paths, method=methods)
 def test_the_first_declared_route_wins_as_if_all_were_tried_in_order(
@@ -83,6 +84,7 @@ def test_the_first_declared_route_wins_as_if_all_were_tried_in_order(
         assert found.path_params == values
 
 
+@pytest.mark.slow
 def test_a_match_looks_at_as_many_places_with_ten_thousand_routes_as_with_ten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
