@@ -5,8 +5,8 @@
 objects of the specification. ``site`` serves the document and its pages from ``assets``; ``pages``
 are the same pages as FastAPI makes them.
 
-What is here is imported when it is first asked for: an application that nobody asks for its document
-does without the models, which take longer to import than everything else together.
+What is here is imported when it is first asked for: an application that nobody asks for its
+document does without the models, which take longer to import than all the rest of the room.
 """
 
 from importlib import import_module
