@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from trivium.db.database import Database
     from trivium.db.errors import (
+        CannotConnect,
         ConcurrentUse,
         DbError,
         DoesNotExist,
@@ -48,8 +49,10 @@ if TYPE_CHECKING:
     )
     from trivium.db.transactions import atomic, on_commit, without_transaction
     from trivium.db.units import current_session, current_unit
+    from trivium.db.waiting import wait
 
 __all__ = [
+    "CannotConnect",
     "ConcurrentUse",
     "Database",
     "DbError",
@@ -83,12 +86,14 @@ __all__ = [
     "pre_save",
     "session",
     "stream",
+    "wait",
     "without_transaction",
 ]
 
 _HOMES = {
     "database": ("Database",),
     "errors": (
+        "CannotConnect",
         "ConcurrentUse",
         "DbError",
         "DoesNotExist",
@@ -120,6 +125,7 @@ _HOMES = {
     ),
     "transactions": ("atomic", "on_commit", "without_transaction"),
     "units": ("current_session", "current_unit"),
+    "waiting": ("wait",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -41,6 +41,7 @@ class Database:
     pool_size, max_overflow: connections that are kept, and how many more may be opened for a while.
     pool_timeout: seconds to wait for a free connection before PoolExhausted, which an application
         answers with 503.
+    connect_timeout: seconds after which a server that does not answer is CannotConnect: 503 too.
     busy_timeout: seconds for which SQLite waits for another writer.
     transaction_methods: the HTTP methods whose requests are one transaction each.
     not_found: answers a DoesNotExist that a handler lets pass with 404.
@@ -61,6 +62,7 @@ class Database:
         max_overflow: int = 10,
         pool_timeout: float = 2.0,
         pool_recycle: int = -1,
+        connect_timeout: float = 5.0,
         busy_timeout: float = 5.0,
         echo: bool = False,
         transaction_methods: Iterable[str] = WRITING_METHODS,
@@ -79,6 +81,7 @@ class Database:
                 "pool_timeout": pool_timeout,
                 "pool_recycle": pool_recycle,
             },
+            "connect_timeout": connect_timeout,
             "busy_timeout": busy_timeout,
             "options": {"echo": echo, **options},
         }

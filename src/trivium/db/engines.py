@@ -16,6 +16,8 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
+from trivium.db.errors import CannotConnect
+
 __all__ = ["READING", "is_in_memory", "make_engine", "reading_from"]
 
 READING = "trivium_reading"
@@ -27,13 +29,23 @@ _ALIVE_FOR = 1.0
 _RETURNED = "trivium_returned"
 
 
+_CONNECT_TIMEOUT = {"asyncpg": "timeout", "psycopg": "connect_timeout"}
+_CONNECT_TIMEOUT |= dict.fromkeys(("aiomysql", "asyncmy"), "connect_timeout")
+
+
 def make_engine(
-    url: URL, *, pool: dict[str, Any], busy_timeout: float, options: dict[str, Any]
+    url: URL,
+    *,
+    pool: dict[str, Any],
+    connect_timeout: float,
+    busy_timeout: float,
+    options: dict[str, Any],
 ) -> AsyncEngine:
     """An engine for a complete address. Nothing is connected; ``dispose()`` closes it.
 
     pool: ``pool_size`` and the like, left out for a SQLite database in memory, which is one
         connection.
+    connect_timeout: seconds after which a server that does not answer is given up.
     busy_timeout: seconds for which SQLite waits for a lock.
     options: further options of SQLAlchemy's ``create_async_engine``.
     """
@@ -41,7 +53,11 @@ def make_engine(
     if is_in_memory(url):
         # one connection that lives as long as the engine; units of work take turns at it
         pool = {**pool, "poolclass": AsyncAdaptedQueuePool, "pool_size": 1, "max_overflow": 0}
-    engine = create_async_engine(url, **{**pool, **options})
+    timeout = _CONNECT_TIMEOUT.get(url.get_driver_name())
+    arguments = {} if timeout is None else {timeout: max(1, round(connect_timeout))}
+    arguments |= options.get("connect_args", {})
+    engine = create_async_engine(url, **{**pool, **options, "connect_args": arguments})
+    _tell_who_is_away(engine)
     if kind == "sqlite":
         _prepare_sqlite(engine, round(busy_timeout * 1000))
     if not is_in_memory(url):
@@ -66,6 +82,30 @@ def reading_from(engine: AsyncEngine) -> AsyncEngine:
 def is_in_memory(url: URL) -> bool:
     """Whether it is a SQLite database that lives as long as its one connection."""
     return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
+
+
+def _tell_who_is_away(engine: AsyncEngine) -> None:
+    dialect = engine.sync_engine.dialect
+    url = engine.url.render_as_string(hide_password=True)
+
+    def connect(used: Any, record: object, arguments: Any, options: Any) -> Any:
+        try:
+            return used.connect(*arguments, **options)
+        except OSError as error:  # asyncpg's way; a TimeoutError is one
+            raise CannotConnect(f"{url} cannot be reached: {str(error) or 'no answer'}") from error
+        except used.loaded_dbapi.OperationalError as error:
+            # psycopg's and aiomysql's way, which tell so what a server has refused as well
+            if dialect.name == "sqlite" or getattr(error, "sqlstate", None) or _is_refusal(error):
+                raise
+            raise CannotConnect(f"{url} cannot be reached: {error}") from error
+
+    event.listen(engine.sync_engine, "do_connect", connect)
+
+
+def _is_refusal(error: Exception) -> bool:
+    # MySQL numbers the errors of its clients from 2000; 1040: too many connections
+    number = error.args[0] if error.args else None
+    return isinstance(number, int) and number < 2000 and number != 1040
 
 
 def _prepare_sqlite(engine: AsyncEngine, busy_timeout: int) -> None:

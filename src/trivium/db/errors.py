@@ -21,6 +21,7 @@ The tree::
         ├── IntegrityFailure        a constraint would be broken
         ├── SerializationFailure    another transaction was in the way: try again
         └── Unavailable             the database does not answer: 503
+            ├── CannotConnect       nobody listens at its address: 503
             └── PoolExhausted       every connection is in use: 503
 
 Those that have a counterpart in SQLAlchemy are of its class too, so that a program that catches
@@ -38,6 +39,7 @@ from sqlalchemy.orm.exc import DetachedInstanceError
 from trivium.errors import TriviumError
 
 __all__ = [
+    "CannotConnect",
     "ConcurrentUse",
     "DbError",
     "DoesNotExist",
@@ -172,19 +174,26 @@ class Unavailable(_OfDriver, exc.OperationalError):
     """
 
 
-class PoolExhausted(Unavailable, exc.TimeoutError):
-    """Every connection is in use, and none was given back in time."""
+class _WithoutStatement(Unavailable):
+    """Before any statement could be sent: there is only a message."""
 
     def __init__(self, message: str) -> None:
-        self._cause = exc.DBAPIError(None, None, Exception(message))
         self._text = message
-        super().__init__(self._cause)
+        super().__init__(exc.DBAPIError(None, None, Exception(message)))
 
     def __str__(self) -> str:
         return self._text
 
     def __reduce__(self) -> Any:
         return type(self), (self._text,)
+
+
+class CannotConnect(_WithoutStatement):
+    """No connection could be made: nobody listens at the address, or nobody answers in time."""
+
+
+class PoolExhausted(_WithoutStatement, exc.TimeoutError):
+    """Every connection is in use, and none was given back in time."""
 
 
 # PostgreSQL's and the standard's SQLSTATE, SQLite's extended codes, MySQL's error numbers.
@@ -216,7 +225,24 @@ _IN_THE_WAY: frozenset[Any] = frozenset(
 )
 # The server is starting, stopping, or has no connection left for us.
 _AWAY: frozenset[Any] = frozenset(
-    ["53300", "57P01", "57P02", "57P03", 1040, 1053, 2002, 2003, 2006, 2013, 2055]
+    [
+        "08000",
+        "08001",
+        "08003",
+        "08004",
+        "08006",
+        "53300",
+        "57P01",
+        "57P02",
+        "57P03",
+        1040,
+        1053,
+        2002,
+        2003,
+        2006,
+        2013,
+        2055,
+    ]
 )
 
 

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from trivium.binding.params import Depends
 from trivium.db.errors import DoesNotExist, Unavailable
-from trivium.db.units import Unit, entered
+from trivium.db.units import Unit, make_current
 
 if TYPE_CHECKING:
     from trivium.app import App
@@ -27,13 +27,14 @@ def install(database: "Database", app: "App") -> None:
     async def unit_of_work(connection: HTTPConnection) -> AsyncIterator[None]:
         method = connection.scope.get("method")
         unit = Unit(database.databases, transactional=method in database.transaction_methods)
-        with entered(unit):
-            try:
-                yield
-            except BaseException as error:
-                await unit.settle(error)
-                raise
-            await unit.settle()
+        # it stays the current one: a stream and background tasks come after this
+        make_current(unit)
+        try:
+            yield
+        except BaseException as error:
+            await unit.settle(error)
+            raise
+        await unit.settle()
 
     app.router.dependencies = [
         Depends(unit_of_work, scope="function"),

@@ -7,12 +7,13 @@ transaction to where they should go, and gives their connection back at once.
 import re
 from asyncio import current_task
 from collections.abc import Callable, Coroutine
-from functools import lru_cache, wraps
+from functools import lru_cache, partial, wraps
+from time import monotonic
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import sqlalchemy.orm
 from sqlalchemy import Connection, Engine, TextClause, event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
 from trivium.db.errors import ConcurrentUse, TransactionMisuse, translated
@@ -21,7 +22,17 @@ from trivium.db.units import current_session
 if TYPE_CHECKING:
     from trivium.db.units import Lane
 
-__all__ = ["Session", "SyncSession", "session"]
+__all__ = [
+    "Session",
+    "SyncSession",
+    "begin_savepoint",
+    "release_savepoint",
+    "session",
+    "undo_savepoint",
+]
+
+_AT_ONCE = 0.5
+"""Seconds within which a connection that died in the pool is found to be dead."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -72,11 +83,13 @@ def _text_reads(text: str) -> bool:
 
 
 def guarded(
-    method: Callable[P, Coroutine[Any, Any, T]], *, settles: bool = True
+    method: Callable[P, Coroutine[Any, Any, T]], *, settles: bool = True, reads: bool = False
 ) -> Callable[P, Coroutine[Any, Any, T]]:
     """The method of ``Session``, one task at a time, with this room's errors.
 
     settles: what was only read holds no connection afterwards.
+    reads: where no transaction is open it may be called again, if the connection turns out at once
+        to be dead: the pool has others, or makes one.
     """
 
     @wraps(method)
@@ -88,8 +101,17 @@ def guarded(
         if outer is not None and outer is not task:
             raise _concurrent(lane)
         lane.user = task
+        started = monotonic() if reads else 0.0
         try:
-            result = await method(*args, **kwargs)
+            try:
+                result = await method(*args, **kwargs)
+            except DBAPIError as error:
+                if not (reads and error.connection_invalidated) or lane.is_held:
+                    raise
+                if monotonic() - started > _AT_ONCE:
+                    raise  # it died at work, which may have been the work's fault
+                await AsyncSession.run_sync(own, _give_back)
+                result = await method(*args, **kwargs)
             if settles and outer is None and not lane.is_held and not lane.is_streaming:
                 await AsyncSession.run_sync(own, _give_back)
         except SQLAlchemyError as error:
@@ -197,24 +219,32 @@ _commit = guarded(AsyncSession.commit, settles=False)
 _stream = guarded(AsyncSession.stream, settles=False)
 _rollback = guarded(AsyncSession.rollback, settles=False)
 
-for _name in (
-    "execute",
-    "scalar",
-    "scalars",
-    "get",
-    "get_one",
-    "refresh",
-    "merge",
-    "merge_all",
-    "delete",
-    "delete_all",
-    "flush",
-    "run_sync",
-):
+for _name in ("execute", "scalar", "scalars", "get", "get_one", "refresh"):
+    setattr(Session, _name, guarded(getattr(AsyncSession, _name), reads=True))
+for _name in ("merge", "merge_all", "delete", "delete_all", "flush", "run_sync"):
     setattr(Session, _name, guarded(getattr(AsyncSession, _name)))
-# A stream reads on, and what asks for the connection wants to keep it.
+# What asks for the connection wants to keep it.
 for _name in ("connection", "close", "invalidate", "reset"):
     setattr(Session, _name, guarded(getattr(AsyncSession, _name), settles=False))
+
+
+@partial(guarded, settles=False)
+async def begin_savepoint(own: AsyncSession) -> AsyncSessionTransaction:
+    """Writes what waits in the session, and sets a savepoint."""
+    return await AsyncSession.begin_nested(own)
+
+
+@partial(guarded, settles=False)
+async def release_savepoint(own: AsyncSession, savepoint: AsyncSessionTransaction) -> None:
+    """Writes what waits in the session, and keeps it for the transaction around."""
+    await savepoint.commit()
+
+
+@partial(guarded, settles=False)
+async def undo_savepoint(own: AsyncSession, savepoint: AsyncSessionTransaction) -> None:
+    """Undoes what was done since, and leaves the transaction around usable."""
+    if savepoint.is_active:
+        await savepoint.rollback()
 
 
 async def session() -> AsyncSession:

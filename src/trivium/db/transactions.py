@@ -11,8 +11,13 @@ from anyio import CancelScope
 from sqlalchemy.ext.asyncio import AsyncSessionTransaction
 
 from trivium.db.callbacks import Callback, called
-from trivium.db.errors import SerializationFailure, TransactionMisuse
-from trivium.db.sessions import Session
+from trivium.db.errors import SerializationFailure, TransactionMisuse, Unavailable
+from trivium.db.sessions import (
+    Session,
+    begin_savepoint,
+    release_savepoint,
+    undo_savepoint,
+)
 from trivium.db.units import Lane, Using, current_unit
 
 __all__ = ["Atomic", "atomic", "on_commit", "without_transaction"]
@@ -95,7 +100,7 @@ class Atomic:
             raise _inside_of(lane, "durable=True", "its end would not be the commit")
         if self._retry:
             raise _inside_of(lane, f"retry={self._retry}", "a part cannot be tried again alone")
-        savepoint = await lane.session.begin_nested() if self._savepoint else None
+        savepoint = await begin_savepoint(lane.session) if self._savepoint else None
         lane.depth += 1
         return _Block(lane, savepoint, is_outermost=False)
 
@@ -143,8 +148,7 @@ class _Block:
     ) -> None:
         if error is None:
             try:
-                await self.lane.session.flush()
-                await savepoint.commit()
+                await release_savepoint(self.lane.session, savepoint)
             except BaseException:
                 await self._undo(savepoint)
                 raise
@@ -153,8 +157,11 @@ class _Block:
 
     async def _undo(self, savepoint: AsyncSessionTransaction) -> None:
         self.lane.callbacks.drop_after(self._callbacks_before)
-        if savepoint.is_active:
-            await savepoint.rollback()
+        try:
+            await undo_savepoint(self.lane.session, savepoint)
+        except Unavailable:
+            # the error that led here says so too, and the whole transaction is undone with it
+            return
 
 
 def _refuse_stream(lane: Lane) -> None:

@@ -1,0 +1,283 @@
+"""A request and its unit of work: one session, one transaction, committed before the reply."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tests.db.tables import Airline, Base
+from trivium import App, BackgroundTasks, Depends, HTTPException
+from trivium.db import (
+    Database,
+    DoesNotExist,
+    PoolExhausted,
+    atomic,
+    current_session,
+    execute,
+    session,
+    wait,
+    without_transaction,
+)
+from trivium.testing import AsyncTestClient
+
+pytestmark = pytest.mark.essential
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    async with Database(database_url, models=Base, not_found=True) as database:
+        await database.create_tables()
+        yield database
+
+
+@pytest.fixture
+def app(database: Database) -> App:
+    app = App()
+    app.install(database)
+    return app
+
+
+@pytest.fixture
+async def client(app: App) -> AsyncIterator[AsyncTestClient]:
+    async with AsyncTestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+async def codes() -> list[str]:
+    return list((await execute(select(Airline.code).order_by(Airline.code))).scalars())
+
+
+async def committed(database: Database) -> list[str]:
+    """What another unit of work sees."""
+    async with database.session():
+        return await codes()
+
+
+async def test_a_handler_that_writes_need_not_commit(
+    app: App, client: AsyncTestClient, database: Database
+) -> None:
+    @app.post("/{code}")
+    async def create(code: str, db: AsyncSession = Depends(session)) -> str:
+        db.add(Airline(code=code, name=code))
+        return code
+
+    assert (await client.post("/UA")).status_code == 200
+
+    assert await committed(database) == ["UA"]
+
+
+async def test_the_dependency_and_the_current_session_are_the_same(
+    app: App, client: AsyncTestClient
+) -> None:
+    @app.get("/")
+    async def same(db: AsyncSession = Depends(session)) -> bool:
+        return db is current_session()
+
+    assert (await client.get("/")).json() is True
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(HTTPException(409), 409), (ZeroDivisionError(), 500)],
+    ids=["http", "any"],
+)
+async def test_an_error_undoes_what_the_request_has_written(
+    app: App, client: AsyncTestClient, database: Database, error: Exception, status: int
+) -> None:
+    @app.post("/")
+    async def create(db: AsyncSession = Depends(session)) -> None:
+        db.add(Airline(code="UA", name="United"))
+        await db.flush()
+        raise error
+
+    assert (await client.post("/")).status_code == status
+
+    assert await committed(database) == []
+    assert database.engine.pool.checkedout() == 0
+
+
+async def test_what_fails_at_the_commit_is_the_reply(
+    app: App, client: AsyncTestClient, database: Database
+) -> None:
+    @app.post("/")
+    async def create(db: AsyncSession = Depends(session)) -> str:
+        db.add(Airline(code="UA", name=None))
+        return "created"
+
+    @app.exception_handler(IntegrityError)
+    async def refused(request: Any, error: Exception) -> Any:
+        from starlette.responses import JSONResponse
+
+        return JSONResponse({"detail": type(error).__name__}, 409)
+
+    reply = await client.post("/")
+
+    assert (reply.status_code, reply.json()) == (409, {"detail": "IntegrityFailure"})
+    assert await committed(database) == []
+
+
+async def test_the_connection_is_given_back_before_the_reply_is_sent(
+    app: App, client: AsyncTestClient, database: Database
+) -> None:
+    seen: list[int] = []
+
+    @app.post("/")
+    async def create(tasks: BackgroundTasks) -> None:
+        await execute(text("INSERT INTO airlines VALUES ('UA', 'United')"), write=True)
+        assert database.engine.pool.checkedout() == 1
+        tasks.add_task(lambda: seen.append(database.engine.pool.checkedout()))
+
+    assert (await client.post("/")).status_code == 200
+
+    assert seen == [0]
+
+
+async def test_a_request_that_asks_no_database_gets_no_connection(
+    app: App, client: AsyncTestClient, database: Database
+) -> None:
+    @app.post("/")
+    async def nothing(db: AsyncSession = Depends(session)) -> int:
+        return database.engine.pool.checkedout()
+
+    assert (await client.post("/")).json() == 0
+
+
+async def test_what_reads_outside_of_a_transaction_holds_no_connection(
+    app: App, client: AsyncTestClient, database: Database
+) -> None:
+    @app.get("/")
+    async def read() -> int:
+        await codes()
+        return database.engine.pool.checkedout()
+
+    assert (await client.get("/")).json() == 0
+
+
+async def test_a_background_task_has_a_session_after_the_commit(
+    app: App, client: AsyncTestClient, database: Database
+) -> None:
+    seen: list[list[str]] = []
+
+    async def after() -> None:
+        seen.append(await codes())
+        async with atomic():
+            await execute(text("INSERT INTO airlines VALUES ('AA', 'American')"))
+
+    @app.post("/")
+    async def create(tasks: BackgroundTasks) -> None:
+        await execute(text("INSERT INTO airlines VALUES ('UA', 'United')"), write=True)
+        tasks.add_task(after)
+
+    assert (await client.post("/")).status_code == 200
+
+    assert seen == [["UA"]]
+    assert await committed(database) == ["AA", "UA"]
+
+
+async def test_a_handler_that_streams_may_query_while_it_does(
+    app: App, client: AsyncTestClient, database: Database
+) -> None:
+    @app.get("/")
+    async def each() -> AsyncIterator[list[str]]:
+        yield await codes()
+        async with atomic():
+            await execute(text("INSERT INTO airlines VALUES ('UA', 'United')"))
+        yield await codes()
+
+    reply = await client.get("/")
+
+    assert reply.text.split() == ["[]", '["UA"]']
+    assert database.engine.pool.checkedout() == 0
+
+
+async def test_a_def_handler_uses_the_same_session(
+    app: App, client: AsyncTestClient, database: Database
+) -> None:
+    @app.post("/")
+    def create(db: AsyncSession = Depends(session)) -> bool:
+        wait(execute(text("INSERT INTO airlines VALUES ('UA', 'United')"), write=True))
+        assert wait(db.scalar(select(func.count()).select_from(Airline))) == 1
+        return db is current_session()
+
+    @app.post("/fail")
+    def fail() -> None:
+        wait(execute(text("INSERT INTO airlines VALUES ('AA', 'American')"), write=True))
+        raise HTTPException(400)
+
+    assert (await client.post("/")).json() is True
+    assert (await client.post("/fail")).status_code == 400
+
+    assert await committed(database) == ["UA"]
+
+
+async def test_a_def_dependency_with_yield_may_still_write_after_the_handler(
+    app: App, client: AsyncTestClient, database: Database
+) -> None:
+    def audited() -> Iterator[None]:
+        yield
+        wait(execute(text("INSERT INTO airlines VALUES ('ZZ', 'audit')"), write=True))
+
+    @app.post("/", dependencies=[Depends(audited, scope="function")])
+    async def create() -> None:
+        await execute(text("INSERT INTO airlines VALUES ('UA', 'United')"), write=True)
+
+    assert (await client.post("/")).status_code == 200
+
+    assert await committed(database) == ["UA", "ZZ"]
+
+
+async def test_a_route_can_do_without_the_transaction(
+    app: App, client: AsyncTestClient, database: Database
+) -> None:
+    @app.post("/", dependencies=[Depends(without_transaction)])
+    async def create() -> None:
+        await execute(text("INSERT INTO airlines VALUES ('UA', 'United')"), write=True)
+        raise HTTPException(400)
+
+    assert (await client.post("/")).status_code == 400
+
+    assert await committed(database) == ["UA"]
+
+
+async def test_a_missing_row_is_a_404_where_that_is_asked_for(
+    app: App, client: AsyncTestClient
+) -> None:
+    @app.get("/")
+    async def read() -> None:
+        raise DoesNotExist("There is no such airline")
+
+    assert (await client.get("/")).status_code == 404
+
+
+async def test_a_full_pool_is_503_with_a_time_to_try_again(
+    app: App, client: AsyncTestClient
+) -> None:
+    @app.get("/")
+    async def read() -> None:
+        raise PoolExhausted("no connection")
+
+    reply = await client.get("/")
+
+    assert (reply.status_code, reply.headers["retry-after"]) == (503, "1")
+
+
+async def test_a_reply_of_200_means_that_the_work_is_committed(
+    app: App, client: AsyncTestClient, database: Database
+) -> None:
+    @app.put("/{code}")
+    async def create(code: str) -> None:
+        await execute(
+            text("INSERT INTO airlines VALUES (:code, :code)"), {"code": code}, write=True
+        )
+
+    statuses = {code: (await client.put(f"/{code}")).status_code for code in ["UA", "AA", "DL"]}
+    again = (await client.put("/UA")).status_code
+
+    assert statuses == {"UA": 200, "AA": 200, "DL": 200}
+    assert again == 500
+    assert await committed(database) == ["AA", "DL", "UA"]
