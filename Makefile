@@ -121,7 +121,11 @@ conformance: $(DEV) ## FastAPI 0.165's own suite on Trivium, against the real pa
 	@$(BIN)/python -m tests.conformance -n $(JOBS) $(ARGS)
 
 .PHONY: bench
-bench: $(BENCH) ## Figures side by side with FastAPI
+bench: $(BENCH) ## Serving, over real sockets, beside ten frameworks: needs wrk, under twelve minutes
+	@$(BIN)/python -m bench.serving $(ARGS)
+
+.PHONY: bench-core
+bench-core: $(BENCH) ## The core, in process, beside FastAPI: about ten minutes
 	@$(BIN)/python -m bench $(ARGS)
 
 .PHONY: clean

@@ -1,0 +1,70 @@
+"""The peers' environment: made once, anew when the requirements change.
+
+python -m bench.serving.environment
+"""
+
+import hashlib
+import json
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PLACE = ROOT / ".cache" / "bench-venv"
+PYTHON = PLACE / "bin" / "python"
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+STAMP = PLACE / "made-for.json"
+
+
+def make() -> dict[str, str]:
+    """Makes the environment where it is not there yet.
+
+    Returns what could not be installed, with pip's last word on it. One peer that cannot be
+    installed on this machine does not keep the others from being measured.
+    """
+    made_for = hashlib.sha256(_wanted().encode()).hexdigest()
+    if STAMP.exists():
+        stamp = json.loads(STAMP.read_text())
+        if stamp["for"] == made_for:
+            failed: dict[str, str] = stamp["failed"]
+            return failed
+    print(f"Installing the peers into {PLACE.relative_to(ROOT)}", flush=True)
+    venv.create(PLACE, with_pip=True, clear=True)
+    failed = {}
+    if _pip("--requirement", str(REQUIREMENTS)):
+        for line in requirements():
+            if reason := _pip(line, "--constraint", str(REQUIREMENTS)):
+                failed[line.partition("==")[0]] = reason
+                print(f"  {line} cannot be installed: {reason}", flush=True)
+    if reason := _pip("--editable", str(ROOT), "--constraint", str(REQUIREMENTS)):
+        raise SystemExit(f"Trivium cannot be installed next to its peers: {reason}")
+    STAMP.write_text(json.dumps({"for": made_for, "failed": failed}))
+    return failed
+
+
+def requirements() -> list[str]:
+    """The requirements, one a line, comments left out."""
+    lines = (line.partition("#")[0].strip() for line in REQUIREMENTS.read_text().splitlines())
+    return [line for line in lines if line]
+
+
+def _wanted() -> str:
+    return "\n".join([sys.version, *requirements(), (ROOT / "pyproject.toml").read_text()])
+
+
+def _pip(*arguments: str) -> str | None:
+    """None, or the last line that pip wrote of why it failed."""
+    done = subprocess.run(
+        [PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *arguments],
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode == 0:
+        return None
+    errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+    return (errors or done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+
+
+if __name__ == "__main__":
+    make()
