@@ -50,6 +50,7 @@ from trivium.routing.verbs import Decorator, Verb
 from trivium.routing.way_out import has_way_out, way_out, with_way_out
 from trivium.stages.function_middleware import FunctionMiddleware
 from trivium.stages.server_error import ServerErrors
+from trivium.stages.stage import Stage, Stages
 from trivium.stages.telemetry.entry import Undecided, server_for, with_error_notes
 from trivium.stages.telemetry.settings import TelemetryConfig, settings_of
 
@@ -210,6 +211,7 @@ class App(Starlette):
         self._is_observed = False
         self.batteries: list[Battery] = []
         self._lifespans: list[Callable[[App], AbstractAsyncContextManager[Any]]] = []
+        self._stages: Stages | None = None
         self._openapi_version_of_routes: int | None = None
         self.setup()
 
@@ -241,6 +243,18 @@ class App(Starlette):
             )
         battery.install(self)
         self.batteries.append(battery)
+
+    def add_stage(self, *stages: Stage) -> None:
+        """Puts stages around everything, middleware included; see ``trivium.stages.stage``.
+
+        They take their places by ``Stage.place``; of equal ones the first added is outermost.
+        """
+        self._stages = Stages((*(self._stages.stages if self._stages else ()), *stages))
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages of the application, outermost first."""
+        return self._stages.stages if self._stages else ()
 
     def add_lifespan(self, lifespan: "Callable[[App], AbstractAsyncContextManager[Any]]") -> None:
         """Has a context entered at start-up, around the application's own lifespan."""
@@ -425,13 +439,46 @@ class App(Starlette):
         scope["app"] = self
         if self.root_path:
             scope["root_path"] = self.root_path
-        stack = self.middleware_stack
-        if stack is None:
-            stack = self.middleware_stack = self._observable(self.build_middleware_stack())
-        if stack is self._plain_stack and scope["type"] != "lifespan":
-            await self._serve_alone(scope, receive, send)
+        if scope["type"] == "lifespan":
+            await self._stack()(scope, receive, send)
+        elif self._stages is None:
+            stack = self.middleware_stack or self._stack()
+            if stack is self._plain_stack:
+                await self._serve_alone(self._exchange(scope, receive, send))
+            else:
+                await stack(scope, receive, send)
         else:
-            await stack(scope, receive, send)
+            await self._stages.serve(self._exchange(scope, receive, send), self._serve_staged)
+
+    async def serve_exchange(self, ex: Exchange) -> None:
+        """The entry for servers that bring an exchange of their own, with ``scope`` made on demand.
+
+        The same request through ``__call__`` gets the same answer.
+        """
+        ex.app = self
+        ex.container = self.container
+        if self.dependency_overrides:
+            ex.overrides = self.dependency_overrides
+        ex.handlers = self.exception_handlers
+        if self.root_path:
+            ex.scope["root_path"] = self.root_path
+        if self._stages is None:
+            await self._serve_staged(ex)
+        else:
+            await self._stages.serve(ex, self._serve_staged)
+
+    async def _serve_staged(self, ex: Exchange) -> None:
+        stack = self.middleware_stack or self._stack()
+        if stack is self._plain_stack:
+            await self._serve_alone(ex)
+        else:
+            await stack(ex.handed_on(), ex.receive, ex.send)
+            await ex.settle()
+
+    def _stack(self) -> ASGIApp:
+        if self.middleware_stack is None:
+            self.middleware_stack = self._observable(self.build_middleware_stack())
+        return self.middleware_stack
 
     def _observable(self, stack: ASGIApp) -> ASGIApp:
         if self._is_observed:
@@ -461,13 +508,12 @@ class App(Starlette):
             self.middleware_stack = with_error_notes(self.middleware_stack)
         self.router.dispatch_with(ObservedDispatcher)
 
-    async def _serve_alone(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve_alone(self, ex: Exchange) -> None:
         """The whole way of a request where no middleware is installed."""
-        if MAX_BODY_SIZE_SCOPE_KEY in scope:
+        if ex.has_scope and MAX_BODY_SIZE_SCOPE_KEY in ex.scope:
             # mounted in an application with a limit, which is answered for here
-            await self._server_errors(self._serve)(scope, receive, send)
+            await self._server_errors(self._serve)(ex.handed_on(), ex.receive, ex.send)
             return
-        ex = self._exchange(scope, receive, send)
         try:
             await self.router.dispatcher.serve(ex)
         except Exception as error:
@@ -515,10 +561,11 @@ class App(Starlette):
         raise error
 
     async def _answer_last(self, ex: Exchange, error: Exception) -> None:
+        ex.error = error
         if ex.is_websocket:
             return
         response = await self._server_errors(self._serve).response_to(ex.request, error)
-        if not ex.reply_started and has_way_out(ex.scope):
+        if not ex.reply_started and ex.has_scope and has_way_out(ex.scope):
             # through the middleware of the routers
             await response(ex.scope, ex.receive, way_out(ex.scope))
         if not ex.reply_started:

@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from functools import partial, wraps
 from types import MappingProxyType, TracebackType
-from typing import Any, NamedTuple, ParamSpec, TypeAlias
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeAlias
 from urllib.parse import parse_qsl
 
 from anyio import CancelScope
-from starlette._utils import is_async_callable
+from starlette._utils import get_route_path, is_async_callable
 from starlette.background import BackgroundTask
 from starlette.background import BackgroundTasks as StarletteBackgroundTasks
 from starlette.datastructures import FormData, Headers, ImmutableMultiDict
@@ -26,13 +26,27 @@ from starlette.websockets import WebSocket
 from trivium.errors import TriviumError
 from trivium.threads import in_thread
 
-__all__ = ["BackgroundTasks", "Exchange", "RawHeaders", "Reply"]
+__all__ = [
+    "Around",
+    "BackgroundTasks",
+    "JSON_TYPE",
+    "Exchange",
+    "RawHeaders",
+    "Reply",
+    "Settle",
+]
 
 P = ParamSpec("P")
 
 _FORMS = "trivium.forms"
+_SETTLEMENTS = "trivium.settlements"
+
+Settle: TypeAlias = Callable[[BaseException | None], Awaitable[None]]
 
 RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
+
+JSON_TYPE = (b"content-type", b"application/json")
+"""The header of JSON that the framework has written itself, always this very object."""
 
 
 class Reply(NamedTuple):
@@ -100,16 +114,59 @@ class BackgroundTasks(StarletteBackgroundTasks):
             raise ExceptionGroup("background tasks failed", failures)
 
 
+class Around(Protocol):
+    """What stands around the routes and has a say in every reply; see ``trivium.stages``."""
+
+    def reply(self, ex: "Exchange", reply: Reply, /) -> Reply:
+        """A complete reply, as it is to be sent."""
+        ...
+
+    def start(self, ex: "Exchange", message: Message, /) -> Message:
+        """The head of a reply whose body is sent in pieces, as it is to be sent."""
+        ...
+
+    def sent(self, ex: "Exchange", /) -> None:
+        """The last byte of the reply has been handed to the server."""
+
+
 class Exchange:
     """A request on its way through the application, and the reply on its way back.
 
     ``scope``, ``receive`` and ``send`` are the ASGI view, for responses, mounts and middleware
-    that speak ASGI; ``send`` notes whether a reply has begun.
+    that speak ASGI; ``send`` notes whether a reply has begun. This class is the adapter of plain
+    ASGI. A server that has the request in another form brings an adapter of its own, which makes
+    the scope only where somebody asks for it.
     """
 
     # Defaults of the class: an exchange is made for every request, and most need few of these.
+    is_websocket = False
+    method: str = ""
+    path: str
+    """The path below what the application is mounted at."""
+    root_path: str = ""
+    """What the application is mounted at."""
+    query_string: bytes
+    """The query string as it was sent."""
+    raw_headers: RawHeaders
+    """All headers in order, names in lower case."""
+    app: Any = None
+    container: Any = None
+    overrides: Mapping[Callable[..., Any], Callable[..., Any]] | None = None
+    handlers: Mapping[Any, Callable[..., Any]] = MappingProxyType({})
     path_params: Mapping[str, Any] = MappingProxyType({})
+    route: Any = None
+    """The route that answers, once it has been found."""
+    error: BaseException | None = None
+    """What the application raised and nothing has handled."""
     reply_started = False
+    status: int = 0
+    """The status of the reply, once it has begun."""
+    sent_bytes = 0
+    """How much of the body has been sent."""
+    around: Around | None = None
+    """What stands around the routes; known to the outermost exchange of a request."""
+    transform: Callable[[bytes, bool], bytes] | None = None
+    """Makes the bytes to send of each piece of a body; told whether it is the last one."""
     router_handlers: tuple[Mapping[Any, Callable[..., Any]], ...] = ()
     """The exception handlers of the routers around, the innermost first."""
     is_holding = False
@@ -126,6 +183,9 @@ class Exchange:
     _background: BackgroundTasks | None = None
     _request_stack: AsyncExitStack | None = None
     _function_stack: AsyncExitStack | None = None
+    _settlements: list[Settle] | None = None
+    _notes: dict[Any, Any] | None = None
+    _held_start: Message | None = None
 
     def __init__(
         self,
@@ -144,11 +204,15 @@ class Exchange:
         self.app = app
         self.container = container
         self.overrides = overrides
-        self.handlers: Mapping[Any, Callable[..., Any]] = handlers or {}
-        self.is_websocket: bool = scope["type"] == "websocket"
-        self.method: str = scope.get("method", "")
+        if handlers is not None:
+            self.handlers = handlers
+        self._read_scope()
+        self.is_websocket = scope["type"] == "websocket"
+        self.method = scope.get("method", "")
         if inherited := scope.get("path_params"):
             self.path_params = inherited
+        if (settlements := scope.get(_SETTLEMENTS)) is not None:
+            self._settlements = settlements
 
     def moved(self, receive: Receive, send: Send) -> "Exchange":
         """The same request behind middleware, which has a receive and send of its own."""
@@ -162,16 +226,64 @@ class Exchange:
             handlers=self.handlers,
         )
         inner.path_params = self.path_params
+        inner.route = self.route
         inner.router_handlers = self.router_handlers
+        inner._settlements = self._settlements
         return inner
 
+    def replace_scope(self, scope: Scope) -> None:
+        """Uses the scope that a middleware has made of this one."""
+        self.scope = scope
+        self._read_scope()
+
+    def handed_on(self) -> Scope:
+        """The scope, for an application inside that makes an exchange of its own."""
+        if self._settlements is not None:
+            self.scope[_SETTLEMENTS] = self._settlements
+        return self.scope
+
     # What the request says
+
+    def _read_scope(self) -> None:
+        scope = self.scope
+        self.root_path = scope.get("root_path", "")
+        self.path = get_route_path(scope) if self.root_path else scope["path"]
+        self.query_string = scope.get("query_string", b"")
+        self.raw_headers = scope["headers"]
+
+    @property
+    def has_scope(self) -> bool:
+        """Whether the scope exists already, so that asking for it costs nothing."""
+        return True
+
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """Address and port of the client, or of what a trusted proxy says is the client."""
+        client = self.scope.get("client")
+        return None if client is None else (client[0], client[1])
+
+    @property
+    def scheme(self) -> str:
+        """``http`` or ``https``, ``ws`` or ``wss``: as the client has asked, if a trusted proxy
+        says so."""
+        scheme: str = self.scope.get("scheme", "ws" if self.is_websocket else "http")
+        return scheme
+
+    def found(self, route: Any, endpoint: Any, path_params: Mapping[str, Any]) -> None:
+        """Notes the route that answers, and what the path says to it."""
+        scope = self.scope
+        inherited = scope.get("path_params")
+        self.path_params = {**inherited, **path_params} if inherited else path_params
+        self.route = route
+        scope["path_params"] = self.path_params
+        scope["endpoint"] = endpoint
+        scope["route"] = route
 
     @property
     def query_pairs(self) -> list[tuple[str, str]]:
         """The query string in order, repeated names included, values without ``=`` empty."""
         if self._query_pairs is None:
-            self._query_pairs = _parse_query(self.scope.get("query_string", b""))
+            self._query_pairs = _parse_query(self.query_string)
         return self._query_pairs
 
     @property
@@ -188,7 +300,7 @@ class Exchange:
         """All headers, by name in any case."""
         if self._connection is not None:
             return self._connection.headers
-        return Headers(raw=self.scope["headers"])
+        return Headers(raw=self.raw_headers)
 
     @property
     def query(self) -> dict[str, str]:
@@ -200,13 +312,13 @@ class Exchange:
     def header(self, name: bytes) -> str | None:
         """The first header of a lower-case name."""
         if self._headers is None:
-            self._headers = dict(reversed(self.scope["headers"]))
+            self._headers = dict(reversed(self.raw_headers))
         value = self._headers.get(name)
         return None if value is None else value.decode("latin-1")
 
     def header_list(self, name: bytes) -> list[str]:
         """All headers of a lower-case name, in order."""
-        return [value.decode("latin-1") for key, value in self.scope["headers"] if key == name]
+        return [value.decode("latin-1") for key, value in self.raw_headers if key == name]
 
     @property
     def cookies(self) -> dict[str, str]:
@@ -282,6 +394,7 @@ class Exchange:
         if connection is not self._connection:
             self._connection = connection  # type: ignore[assignment]  # a Request or a WebSocket
             self.scope = connection.scope
+            self._read_scope()
             self._headers = self._query = self._query_pairs = self._cookies = self._body = None
             self._text_form = self._query_params = None
 
@@ -311,6 +424,13 @@ class Exchange:
     def background(self) -> BackgroundTasks | None:
         """The tasks, if anything asked for them."""
         return self._background
+
+    @property
+    def notes(self) -> dict[Any, Any]:
+        """What the stages note about this request, each under a key of its own."""
+        if self._notes is None:
+            self._notes = {}
+        return self._notes
 
     # How long things live
 
@@ -354,12 +474,42 @@ class Exchange:
     @property
     def is_open(self) -> bool:
         """Whether anything waits to be closed at the end of the request."""
-        return self._request_stack is not None or self._function_stack is not None
+        return (
+            self._request_stack is not None
+            or self._function_stack is not None
+            or bool(self._settlements)
+        )
+
+    def before_reply(self, settle: Settle) -> None:
+        """Has ``settle`` awaited when the handler has returned and the function scope is closed.
+
+        Called with None it may still fail, and the reply to that error is sent instead. Called with
+        an error, it is on its way out. Each is called once; the one that was added last, first.
+        """
+        if self._settlements is None:
+            self._settlements = []
+        self._settlements.append(settle)
+
+    @property
+    def has_settlements(self) -> bool:
+        """Whether anything waits for the reply to be decided."""
+        return bool(self._settlements)
+
+    async def settle(self, error: BaseException | None = None) -> None:
+        """Calls what waits for the reply to be decided. Raises the first failure, having called
+        all: those that come after it are called with it.
+        """
+        while self._settlements:
+            try:
+                await self._settlements.pop()(error)
+            except BaseException as failure:
+                await self.settle(failure)
+                raise
 
     async def release(self) -> None:
         """All is done: closes uploaded files, forgets what refers back to the exchange."""
         self._connection = self._response = None
-        if _FORMS in self.scope:
+        if self.has_scope and _FORMS in self.scope:
             with CancelScope(shield=True):
                 for form in self.scope.pop(_FORMS):
                     await form.close()
@@ -368,17 +518,66 @@ class Exchange:
 
     async def send(self, message: Message) -> None:
         """ASGI's send."""
-        if message["type"] == "http.response.start":
+        kind = message["type"]
+        if kind == "http.response.start":
             self.reply_started = True
+            if self.around is not None and self.method != "HEAD" and _tells_length(message):
+                # As a rule the whole body comes with the next message.
+                self._held_start = message
+            else:
+                await self._begin_reply(message)
+        elif kind == "http.response.body":
+            await self._send_piece(message)
+        else:
+            if self._held_start is not None:
+                start, self._held_start = self._held_start, None
+                await self._begin_reply(start)
+            await self._write(message)
+
+    async def _send_piece(self, message: Message) -> None:
+        is_last = not message.get("more_body", False)
+        if (start := self._held_start) is not None:
+            self._held_start = None
+            if is_last:
+                headers = list(start["headers"])
+                await self.reply(Reply(start["status"], headers, message.get("body", b"")))
+                return
+            await self._begin_reply(start)
+        if self.transform is not None:
+            body = self.transform(message.get("body", b""), is_last)
+            message = {**message, "body": body}
+        self.sent_bytes += len(message.get("body", b""))
+        await self._write(message)
+        if is_last and self.around is not None:
+            self.around.sent(self)
+
+    async def _begin_reply(self, message: Message) -> None:
+        self.status = message["status"]
+        if self.around is not None:
+            message = self.around.start(self, message)
+        await self._write(message)
+
+    async def _write(self, message: Message) -> None:
+        """Hands a message to the server."""
         await self._send(message)
 
     async def reply(self, reply: Reply) -> None:
         """Sends a complete reply. Its background tasks are the caller's to run."""
+        if self.around is not None:
+            reply = self.around.reply(self, reply)
         self.reply_started = True
+        self.status = reply.status
+        self.sent_bytes = len(reply.body)
         await self._send(
             {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
         )
         await self._send({"type": "http.response.body", "body": reply.body})
+        if self.around is not None:
+            self.around.sent(self)
+
+
+def _tells_length(start: Message) -> bool:
+    return any(name == b"content-length" for name, _ in start.get("headers", ()))
 
 
 async def _close(stack: AsyncExitStack | None, error: BaseException | None) -> bool:

@@ -67,7 +67,7 @@ class Server:
         return client
 
 
-@pytest.fixture(params=["h11", "httptools"])
+@pytest.fixture(params=["h11", "httptools", "trivium.server.protocol:DirectProtocol"])
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     server = Server(request.param)
     try:

@@ -123,7 +123,7 @@ class Plan:
             self._context = endpoint_context(self.handler.call)
         context = self._context.copy()
         if path := self.dependant.path:
-            mounted_at = ex.scope.get("root_path", "").rstrip("/")
+            mounted_at = ex.root_path.rstrip("/")
             verb = "WS" if ex.is_websocket else ex.method
             context["path"] = f"{verb} {mounted_at}{path}"
         return context

@@ -12,6 +12,7 @@ from copy import copy
 from starlette.background import BackgroundTask
 from starlette.background import BackgroundTasks as StarletteBackgroundTasks
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import Message
 
 from trivium.exchange import Exchange, Reply
@@ -26,12 +27,17 @@ async def handed_over(ex: Exchange, outcome: Outcome) -> Exception | None:
     Raises what keeps the reply from being complete: a stream that breaks off.
     """
     if isinstance(outcome, Reply):
-        try:
-            await ex.reply(outcome)
-        except OSError as gone:
-            return gone
-        return None
+        return await _sent_whole(ex, outcome)
     response = outcome
+    if type(response).__call__ is Response.__call__ and not ex.is_websocket:
+        # nothing but a status, headers and a body
+        body = response.body
+        whole = Reply(
+            response.status_code,
+            response.raw_headers,
+            body if type(body) is bytes else bytes(body),
+        )
+        return await _sent_whole(ex, whole)
     if response.background is not None:
         # a copy, because the same response may be on its way to another client
         response = copy(response)
@@ -57,6 +63,14 @@ async def handed_over(ex: Exchange, outcome: Outcome) -> Exception | None:
         if error is not lost:
             raise
         return error
+    return None
+
+
+async def _sent_whole(ex: Exchange, reply: Reply) -> Exception | None:
+    try:
+        await ex.reply(reply)
+    except OSError as gone:
+        return gone
     return None
 
 

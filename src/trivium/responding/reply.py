@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from trivium.binding.annotations import is_subclass
 from trivium.binding.fields import DumpOptions, Field
 from trivium.errors import EndpointContext, ResponseValidationError
-from trivium.exchange import Exchange, RawHeaders, Reply
+from trivium.exchange import JSON_TYPE, Exchange, RawHeaders, Reply
 from trivium.responding.encoders import jsonable_encoder
 from trivium.responding.plain import encode_json
 
@@ -23,8 +23,6 @@ __all__ = ["Finish", "Outcome", "allows_body", "dump_value", "finisher"]
 Outcome: TypeAlias = Reply | Response
 Finish: TypeAlias = Callable[[Any, Exchange], Outcome]
 Context: TypeAlias = Callable[[Exchange], EndpointContext]
-
-_JSON_TYPE = (b"content-type", b"application/json")
 
 
 def allows_body(status_code: int | str | None) -> bool:
@@ -76,7 +74,7 @@ def _json_finisher(write: Callable[[Any, Exchange], bytes], status_code: int | N
         body = write(value, ex)
         chosen = ex.chosen
         if chosen is None and has_body:
-            headers: RawHeaders = [(b"content-length", b"%d" % len(body)), _JSON_TYPE]
+            headers: RawHeaders = [(b"content-length", b"%d" % len(body)), JSON_TYPE]
             return Reply(declared, headers, body, ex.background)
         return _reply_as_chosen(declared, chosen, body, ex.background)
 
@@ -95,7 +93,7 @@ def _reply_as_chosen(
         body = b""
         if status == 205:
             headers.append((b"content-length", b"0"))
-    headers.append(_JSON_TYPE)
+    headers.append(JSON_TYPE)
     if chosen is not None:
         headers += chosen.raw_headers
     return Reply(status, headers, body, background)

@@ -54,9 +54,7 @@ class Dispatcher:
 
     async def serve(self, ex: Exchange) -> None:
         """Serves one request or connection."""
-        scope = ex.scope
-        root_path = scope.get("root_path")
-        path: str = get_route_path(scope) if root_path else scope["path"]
+        path = ex.path
         if ex.is_websocket:
             table, method = self.websocket, "GET"
         else:
@@ -64,20 +62,18 @@ class Dispatcher:
         found = table.find(path, method)
         allowed: set[str] | None = None
         if found is None:
-            found, allowed = self._ask(table, path, method, scope)
+            found, allowed = self._ask(table, path, method, ex.scope)
             if found is None:
                 await self._nowhere(ex, path)
                 return
         entry = found.entry
-        if found.child_scope is not None:
-            scope.update(found.child_scope)
-            ex.path_params = scope.get("path_params") or {}
+        if found.child_scope is None:
+            ex.found(entry.route, entry.endpoint, found.path_params)
         else:
-            inherited = scope.get("path_params")
-            params = {**inherited, **found.path_params} if inherited else found.path_params
-            scope["path_params"] = ex.path_params = params
-            scope["endpoint"] = entry.endpoint
-        scope["route"] = entry.route
+            scope = ex.scope
+            scope.update(found.child_scope)
+            scope["route"] = ex.route = entry.route
+            ex.path_params = scope.get("path_params") or {}
         if allowed:
             await _refuse(ex, allowed)
             return
@@ -198,7 +194,12 @@ def _starlette_server(route: BaseRoute) -> Serve:
         if form_limits:
             inherited = ex.scope.get("trivium.form_limits") or {}
             ex.scope["trivium.form_limits"] = {**inherited, **form_limits}
-        await route.handle(ex.scope, ex.receive, ex.send)
+        try:
+            await route.handle(ex.handed_on(), ex.receive, ex.send)
+        except BaseException as error:
+            await ex.settle(error)
+            raise
+        await ex.settle()
 
     return serve
 

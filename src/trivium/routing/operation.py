@@ -141,6 +141,7 @@ async def _conclude_with(ex: Exchange, outcome: Outcome) -> None:
     try:
         if ex.has_function_scope:
             await ex.close_function()
+        await ex.settle()
         if ex.is_holding and isinstance(outcome, StreamingResponse):
             _iterate_without_limit(outcome)
         gone = await handed_over(ex, outcome)
@@ -197,9 +198,11 @@ async def _unwind(ex: Exchange, error: BaseException) -> None:
             raise
         if swallowed:
             error = _swallowed()
+            await ex.settle(error)
             if await ex.close_request(error):
                 raise _swallowed()
             raise error
+    await ex.settle(error)
     if ex.is_open and await ex.close_request(error):
         raise _swallowed() from error
 

@@ -63,7 +63,7 @@ class Subtree:
     async def _serve_inner(self, scope: Scope, receive: Receive, send: Send) -> None:
         serve, outer = cast(tuple[Serve, Exchange], scope[_INNER][self])
         ex = outer.moved(receive, send)
-        ex.scope = scope
+        ex.replace_scope(scope)
         ex.router_handlers = (self.exception_handlers, *outer.router_handlers)
         # Those outside are asked in here too: their reply passes the middleware like any other.
         for handlers in (*ex.router_handlers, ex.handlers):

@@ -153,9 +153,11 @@ class APIWebSocketRoute(starlette_routing.WebSocketRoute):
                 await self.plan_for(ex.overrides).call(ex, _nothing)
             except BaseException as error:
                 if not (ex.has_function_scope and await ex.close_function(error)):
+                    await ex.settle(error)
                     raise
             if ex.has_function_scope:
                 await ex.close_function()
+            await ex.settle()
         except WebSocketDisconnect as gone:
             return gone
         except BaseException as error:

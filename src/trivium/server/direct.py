@@ -1,0 +1,405 @@
+"""One request on a direct connection, and its reply.
+
+To an ``App`` it is the exchange itself. To everything that speaks ASGI it shows a scope, which is
+made when it is first asked for, and ``receive`` and ``send``.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Scope
+
+from trivium.errors import TriviumError
+from trivium.exchange import JSON_TYPE, Exchange, RawHeaders, Reply
+from trivium.server.heads import Head, status_line
+
+if TYPE_CHECKING:
+    from trivium.server.protocol import DirectProtocol
+
+__all__ = ["DirectExchange"]
+
+_MOST_DROPPED = 1024 * 1024
+"""Bytes of a body nobody wants that are read and dropped, before the connection is closed."""
+_DISCONNECT: Message = {"type": "http.disconnect"}
+_WITHOUT_LENGTH = frozenset({204, 304})
+_JSON_HEAD = b"%b%bcontent-length: %d\r\ncontent-type: application/json\r\n\r\n%b"
+
+
+class DirectExchange(Exchange):
+    """A request as the connection has framed it."""
+
+    task: "asyncio.Task[None] | None" = None
+    """The task that answers it, once it has had to wait for something."""
+    is_lost = False
+    """Whether the client, or the connection, has gone."""
+    is_complete = False
+    """Whether the reply is complete."""
+    _endpoint: Any = None
+    _scope: Scope | None = None
+    _received: bytes | bytearray = b""
+    _has_all = False
+    _is_given = False
+    _dropped = 0
+    _waiter: asyncio.Future[None] | None = None
+    _expects_continue = False
+    _length: int | None = None
+    _is_chunked = False
+    has_begun = False
+    """Whether anything of the reply has been written."""
+
+    def __init__(
+        self,
+        connection: "DirectProtocol",
+        method: str,
+        path: str,
+        raw_path: bytes,
+        query_string: bytes,
+        headers: RawHeaders,
+        version: str,
+        keep_alive: bool,
+    ) -> None:
+        # not that of Exchange, which takes a scope apart
+        self.connection_below = connection
+        self.method = method
+        self.path = path
+        self.raw_path = raw_path
+        self.query_string = query_string
+        self.raw_headers = headers
+        self.version = version
+        self.keep_alive = keep_alive and version != "1.0"
+        if connection.root_path:
+            self.root_path = connection.root_path
+
+    # The request
+
+    @property
+    def scope(self) -> Scope:
+        """The scope of ASGI, made when it is first asked for."""
+        if self._scope is None:
+            self._scope = self._make_scope()
+        return self._scope
+
+    @scope.setter
+    def scope(self, scope: Scope) -> None:
+        self._scope = scope
+
+    @property
+    def has_scope(self) -> bool:
+        return self._scope is not None
+
+    @property
+    def client(self) -> tuple[str, int] | None:
+        below = self.connection_below
+        return below.peer if below.forwarded is None else super().client
+
+    @property
+    def scheme(self) -> str:
+        below = self.connection_below
+        return below.scheme if below.forwarded is None else super().scheme
+
+    def _make_scope(self) -> Scope:
+        below = self.connection_below
+        root_path = self.root_path
+        scope: Scope = {
+            "type": "http",
+            "asgi": {"version": below.config.asgi_version, "spec_version": "2.3"},
+            "http_version": self.version,
+            "server": below.server,
+            "client": below.peer,
+            "scheme": below.scheme,
+            "method": self.method,
+            "root_path": root_path,
+            "path": root_path + self.path,
+            "raw_path": root_path.encode("ascii") + self.raw_path,
+            "query_string": self.query_string,
+            "headers": self.raw_headers,
+            "state": below.app_state.copy(),
+        }
+        if below.forwarded is not None:
+            _run(below.forwarded(scope, _never, _never))  # type: ignore[arg-type]  # uvicorn's types of the same
+        if self.app is not None:
+            scope["app"] = self.app
+            scope["router"] = self.app.router
+        if self.route is not None:
+            scope["path_params"] = self.path_params
+            scope["endpoint"] = self._endpoint
+            scope["route"] = self.route
+        return scope
+
+    def found(self, route: Any, endpoint: Any, path_params: Any) -> None:
+        if self._scope is not None:
+            super().found(route, endpoint, path_params)
+            return
+        self.route = route
+        self.path_params = path_params
+        self._endpoint = endpoint
+
+    def head_as_sent(self) -> bytes:
+        """The head of the request again, for another protocol class to read."""
+        target = self.raw_path + (b"?" + self.query_string if self.query_string else b"")
+        lines = [b"%b: %b\r\n" % header for header in self.raw_headers]
+        return b"%b %b HTTP/1.1\r\n%b\r\n" % (self.method.encode(), target, b"".join(lines))
+
+    # The body, which the connection brings
+
+    def take_body(self, body: bytes) -> int:
+        """More of the body; how many bytes wait to be read."""
+        if self.is_complete:
+            self._dropped += len(body)
+            if self._dropped > _MOST_DROPPED:
+                self.connection_below.transport.close()
+            return 0
+        if not self._received:
+            self._received = body
+        elif type(self._received) is bytearray:
+            self._received += body
+        else:
+            self._received = bytearray(self._received) + body
+        self._wake()
+        return len(self._received)
+
+    def end_body(self) -> None:
+        """The body is complete."""
+        self._has_all = True
+        self._wake()
+
+    def lose(self) -> None:
+        """The connection is lost: nothing more will come, and nothing can be sent."""
+        if not self.is_complete:
+            self.is_lost = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _wait(self) -> None:
+        self._waiter = self.connection_below.loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _begin_to_read(self) -> None:
+        below = self.connection_below
+        if not self.reply_started and self._waits_for_permission:
+            below.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._is_permitted = True
+        below.resume_reading()
+
+    _is_permitted = False
+
+    @property
+    def _waits_for_permission(self) -> bool:
+        """Whether the client sends its body only when it is told to (RFC 9110, section 10.1.1)."""
+        expected = self.header(b"expect")
+        return (
+            expected is not None
+            and expected.lower() == "100-continue"
+            and not self._is_permitted
+            and not self._received
+            and self.version != "1.0"
+        )
+
+    async def _read_body(self) -> bytes:
+        if not self._has_all:
+            await self._read_rest()
+        if self._is_given and not self._received:
+            return b""
+        self._is_given = True
+        body, self._received = self._received, b""
+        return body if type(body) is bytes else bytes(body)
+
+    async def _read_rest(self) -> None:
+        if self.is_lost:
+            raise ClientDisconnect
+        self._begin_to_read()
+        while not self._has_all:
+            if self.is_lost:
+                raise ClientDisconnect
+            await self._wait()
+            self.connection_below.resume_reading()
+
+    def _has_more(self) -> bool:
+        return self._has_all or bool(self._received)
+
+    def _is_over(self) -> bool:
+        return self.is_lost or self.is_complete
+
+    async def receive(self) -> Message:
+        """ASGI's receive."""
+        if self._is_given and not self._received:
+            while not self._is_over():
+                await self._wait()
+        elif not self._has_more():
+            self._begin_to_read()
+            while not (self._has_more() or self._is_over()):
+                await self._wait()
+        if self._is_over():
+            return _DISCONNECT
+        body, self._received = bytes(self._received), b""
+        if self._has_all:
+            self._is_given = True
+        else:
+            self.connection_below.resume_reading()
+        return {"type": "http.request", "body": body, "more_body": not self._has_all}
+
+    # The reply
+
+    async def reply(self, reply: Reply) -> None:
+        below = self.connection_below
+        if below.is_writing_paused:
+            await below.drained()
+        if self.has_begun:
+            raise TriviumError("A reply has been sent already")
+        if self.around is not None:
+            reply = self.around.reply(self, reply)
+        status, headers, body, _ = reply
+        self.reply_started = self.has_begun = True
+        self.status = status
+        self.sent_bytes = len(body)
+        if self.is_lost:
+            return
+        if below.access_log is not None:
+            self._log_access(status)
+        if (
+            len(headers) == 2
+            and headers[1] is JSON_TYPE
+            and self.keep_alive
+            and self.method != "HEAD"
+            and not (self._received or not self._has_all)
+        ):
+            # made by the framework, length included
+            below.transport.write(
+                _JSON_HEAD % (status_line(status), below.default_block(), len(body), body)
+            )
+            self._complete()
+        else:
+            head = self._begin(status, headers)
+            self._write_body(head, body, is_last=True)
+        if self.around is not None:
+            self.around.sent(self)
+
+    async def _write(self, message: Message) -> None:
+        below = self.connection_below
+        if below.is_writing_paused and not self.is_lost:
+            await below.drained()
+        if self.is_lost:
+            return
+        kind = message["type"]
+        if not self.has_begun:
+            if kind != "http.response.start":
+                raise TriviumError(f"Expected ASGI message 'http.response.start', got '{kind}'")
+            self.has_begun = True
+            if below.access_log is not None:
+                self._log_access(self.status)
+            below.transport.write(self._begin(self.status, message.get("headers", ())))
+            return
+        if self.is_complete:
+            raise TriviumError(
+                f"Unexpected ASGI message '{kind}' sent, after response already completed."
+            )
+        if kind != "http.response.body":
+            raise TriviumError(f"Expected ASGI message 'http.response.body', but got '{kind}'.")
+        is_last = not message.get("more_body", False)
+        self._write_body(b"", message.get("body", b""), is_last=is_last)
+
+    def _begin(self, status: int, headers: Any) -> bytes:
+        """The head of the reply, and how its body is framed."""
+        below = self.connection_below
+        head = Head(headers)
+        if head.closes or (not self._has_all and self._waits_for_permission):
+            # In the second case nobody knows whether the body still comes.
+            self.keep_alive = False
+        lines = [status_line(status), below.default_block(), *head.lines]
+        if not self.keep_alive and not head.closes:
+            lines.append(b"connection: close\r\n")
+        self._length, self._is_chunked = head.length, head.is_chunked
+        if self.method == "HEAD":
+            self._length = self._length or 0
+        elif self._length is None and not head.is_chunked:
+            if status in _WITHOUT_LENGTH:
+                self._length = 0
+            else:
+                self._is_chunked = True
+                lines.append(b"transfer-encoding: chunked\r\n")
+        lines.append(b"\r\n")
+        return b"".join(lines)
+
+    def _write_body(self, head: bytes, body: bytes, *, is_last: bool) -> None:
+        transport = self.connection_below.transport
+        if self.method == "HEAD":
+            content = head
+            self._length = 0
+        elif self._is_chunked:
+            chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            content = b"%b%b%b" % (head, chunk, b"0\r\n\r\n" if is_last else b"")
+        else:
+            length = self._length or 0
+            if len(body) > length:
+                raise TriviumError("Response content longer than Content-Length")
+            self._length = length - len(body)
+            content = head + body if head else body
+        if content:
+            transport.write(content)
+        if is_last:
+            if self._length and not self._is_chunked:
+                raise TriviumError("Response content shorter than Content-Length")
+            self._complete()
+
+    def _complete(self) -> None:
+        self.is_complete = True
+        if self._waiter is not None:
+            self._wake()
+        self.connection_below.replied(self, keep_alive=self.keep_alive)
+
+    def fail(self) -> None:
+        """The application has failed: 500 where no reply has begun, else the connection is cut."""
+        if self.is_lost or self.is_complete:
+            return
+        below = self.connection_below
+        if self.has_begun:
+            below.transport.close()
+            return
+        self.reply_started = self.has_begun = True
+        self.keep_alive = False
+        if below.access_log is not None:
+            self._log_access(500)
+        below.transport.write(
+            status_line(500)
+            + below.default_block()
+            + b"content-type: text/plain; charset=utf-8\r\ncontent-length: 21\r\n"
+            + b"connection: close\r\n\r\nInternal Server Error"
+        )
+        self._complete()
+
+    def _log_access(self, status: int) -> None:
+        client = self.client
+        target = quote(self.root_path + self.path)
+        if self.query_string:
+            target += "?" + self.query_string.decode("ascii")
+        below = self.connection_below
+        if below.access_log is not None:
+            below.access_log.info(
+                '%s - "%s %s HTTP/%s" %d',
+                f"{client[0]}:{client[1]}" if client else "",
+                self.method,
+                target,
+                self.version,
+                status,
+            )
+
+
+def _run(work: Any) -> None:
+    """Runs a coroutine that waits for nothing."""
+    try:
+        work.send(None)
+    except StopIteration:
+        return
+    raise TriviumError("What changes a scope waited for something")
+
+
+async def _never(*arguments: Any) -> Any:
+    raise TriviumError("What changes a scope neither receives nor sends")

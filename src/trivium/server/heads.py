@@ -1,0 +1,106 @@
+"""The head of a reply, as bytes (RFC 9112, sections 4 and 5).
+
+Names and values come from the application and may hold what a client has sent. A line break in one
+would be the end of the header, and what follows it a header or a reply of the client's making, so
+it is an error.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from http import HTTPStatus
+from typing import TypeAlias
+
+from trivium.errors import TriviumError
+
+__all__ = ["Head", "InvalidHeader", "header_block", "status_line"]
+
+Header: TypeAlias = tuple[bytes, bytes]
+
+_WRONG_IN_NAME = re.compile(rb'[\x00-\x1f\x7f()<>@,;:\[\]={} \t\\"]')
+_WRONG_IN_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
+# Lines of headers that were written before; most replies repeat the same few. Those that differ
+# from reply to reply must not fill the memory.
+_MOST_KNOWN = 512
+_LONGEST_KNOWN = 512
+_known: dict[Header, bytes] = {}
+_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
+_NEVER_KNOWN = _FRAMING | {b"set-cookie", b"etag", b"date", b"location", b"x-request-id"}
+
+
+class InvalidHeader(TriviumError, RuntimeError):
+    """A header of a reply holds what none may hold, such as a line break."""
+
+
+def _status_lines() -> dict[int, bytes]:
+    phrases = {status.value: status.phrase for status in HTTPStatus}
+    return {
+        code: f"HTTP/1.1 {code} {phrases.get(code, '')}\r\n".encode() for code in range(100, 600)
+    }
+
+
+_STATUS_LINES = _status_lines()
+
+
+def status_line(status: int) -> bytes:
+    """The first line of a reply."""
+    return _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+
+
+def header_block(headers: Iterable[Header]) -> bytes:
+    """Headers that say nothing about the length of a body or the end of the connection."""
+    return b"".join([_known.get(header) or _line(header) for header in headers])
+
+
+class Head:
+    """The headers of one reply written, and what they say about its framing."""
+
+    __slots__ = ("closes", "is_chunked", "length", "lines")
+
+    def __init__(self, headers: Sequence[Header]) -> None:
+        self.length: int | None = None
+        """The length of the body that was announced."""
+        self.is_chunked = False
+        self.closes = False
+        """Whether the application ends the connection."""
+        lines: list[bytes] = []
+        for header in headers:
+            line = _known.get(header)
+            if line is None:
+                name = header[0].lower()
+                if name in _FRAMING:
+                    self._note(name, header[1])
+                line = _line(header)
+            lines.append(line)
+        self.lines = lines
+
+    def _note(self, name: bytes, value: bytes) -> None:
+        if name == b"connection":
+            self.closes = self.closes or b"close" in _tokens(value)
+        elif name == b"transfer-encoding":
+            if value.lower() == b"chunked":
+                self.length, self.is_chunked = None, True
+        elif self.length is None and not self.is_chunked:
+            if not value.isdigit():
+                raise InvalidHeader(f"The Content-Length of the reply is no number: {value!r}")
+            self.length = int(value)
+
+
+def _tokens(value: bytes) -> list[bytes]:
+    return [token.strip() for token in value.lower().split(b",")]
+
+
+def _line(header: Header) -> bytes:
+    name, value = header
+    if not name or _WRONG_IN_NAME.search(name):
+        raise InvalidHeader(f"Invalid HTTP header name: {name!r}")
+    if _WRONG_IN_VALUE.search(value):
+        raise InvalidHeader(
+            f"Invalid HTTP header value of {name.decode('latin-1')!r}: {value!r}\n"
+            "    A line break or a control character would end the header."
+        )
+    lower = name.lower()
+    line = b"%b: %b\r\n" % (lower, value)
+    if lower not in _NEVER_KNOWN and len(_known) < _MOST_KNOWN and len(line) <= _LONGEST_KNOWN:
+        _known[header] = line
+    return line

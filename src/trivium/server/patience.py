@@ -1,0 +1,65 @@
+"""Connections that are too slow are ended: one look at all of them, a few times a minute at most.
+
+A timer for every request would cost more than many a request does. So each connection notes what it
+waits for and since when, by a clock that ticks only here.
+"""
+
+from asyncio import AbstractEventLoop, TimerHandle
+from collections.abc import Iterable
+from typing import Protocol
+from weakref import WeakKeyDictionary
+
+__all__ = ["Clock", "Impatient", "clock_of"]
+
+TICK = 0.5
+"""Seconds between two looks, and so how late the end of a connection may come."""
+
+
+class Impatient(Protocol):
+    """A connection that may have to be ended."""
+
+    def tick(self, now: float, /) -> None:
+        """Ends what has lasted too long by ``now``, in seconds of the event loop's clock."""
+
+
+class Clock:
+    """The clock of the connections of one event loop; it stands still while there are none."""
+
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        self._loop = loop
+        self._connections: set[Impatient] = set()
+        self._timer: TimerHandle | None = None
+        self.now = loop.time()
+        """The time of the last tick."""
+
+    def watch(self, connection: Impatient) -> None:
+        """Has the connection told the time from now on."""
+        self._connections.add(connection)
+        if self._timer is None:
+            self.now = self._loop.time()
+            self._timer = self._loop.call_later(TICK, self._tick)
+
+    def forget(self, connection: Impatient) -> None:
+        """The connection is over."""
+        self._connections.discard(connection)
+
+    def _tick(self) -> None:
+        self.now = self._loop.time()
+        connections: Iterable[Impatient] = tuple(self._connections)
+        for connection in connections:
+            connection.tick(self.now)
+        if self._connections:
+            self._timer = self._loop.call_later(TICK, self._tick)
+        else:
+            self._timer = None
+
+
+_clocks: WeakKeyDictionary[AbstractEventLoop, Clock] = WeakKeyDictionary()
+
+
+def clock_of(loop: AbstractEventLoop) -> Clock:
+    """The clock that all connections of the event loop share."""
+    clock = _clocks.get(loop)
+    if clock is None:
+        clock = _clocks[loop] = Clock(loop)
+    return clock
