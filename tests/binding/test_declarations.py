@@ -418,3 +418,28 @@ class TestDefault:
     )
     def test_the_nearest_option_that_was_given_wins(self, options, chosen):
         assert value_or_default(*options) == chosen
+
+
+def state(info: params.Declared) -> dict[str, Any]:
+    return {**{slot: getattr(info, slot, UNSET) for slot in FieldInfo.__slots__}, **info.__dict__}
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("default", [PydanticUndefined, ..., None, 5])
+def test_what_is_inferred_is_what_a_declaration_without_options_is(name: str, default: Any) -> None:
+    declared = getattr(params, name)
+    default = ... if name == "Path" else default
+
+    inferred = declared.inferred(int, default)
+
+    assert state(inferred) == state(declared(default, annotation=int))
+
+
+def test_two_inferred_declarations_share_nothing_that_changes() -> None:
+    first, second = params.Query.inferred(int), params.Query.inferred(int)
+
+    first.metadata.append("mine")
+    first._attributes_set["title"] = "Mine"
+
+    assert second.metadata == []
+    assert "title" not in second._attributes_set

@@ -29,6 +29,7 @@ from trivium.binding.annotations import (
     is_upload,
     is_upload_sequence,
     model_of,
+    remembered,
 )
 from trivium.binding.callables import name_of, signature_of, unwrapped
 from trivium.binding.dependant import Dependant, ScopeName
@@ -63,6 +64,13 @@ _INJECTED = (
     (SecurityScopes, "security_scopes_param_name"),
 )
 _INJECTED_TYPES = tuple(cls for cls, _ in _INJECTED)
+
+
+@remembered
+def _is_injected(annotation: Any) -> bool:
+    return is_subclass(annotation, _INJECTED_TYPES)
+
+
 _PATH_NAMES = re.compile("{(.*?)}")
 
 
@@ -251,7 +259,7 @@ class _Parameter:
             if depends.dependency is None:
                 return dataclasses.replace(depends, dependency=self.type)
             return depends
-        if is_subclass(self.type, _INJECTED_TYPES):
+        if _is_injected(self.type):
             return self._injection(info)
         return self._field(info if info is not None else self._inferred())
 
@@ -335,13 +343,13 @@ class _Parameter:
         info: FieldInfo
         if self.in_path:
             # the default is left aside: one function may serve paths with and without the value
-            info = Path(annotation=self.annotation)
+            info = Path.inferred(self.annotation)
         elif is_upload(self.type) or is_upload_sequence(self.type):
-            info = File(default, annotation=self.annotation)
+            info = File.inferred(self.annotation, default)
         elif is_scalar(self.type):
-            info = Query(default, annotation=self.annotation)
+            info = Query.inferred(self.annotation, default)
         else:
-            info = Body(default, annotation=self.annotation)
+            info = Body.inferred(self.annotation, default)
         if not self.is_annotated:
             return info
         inferred = info.default
@@ -485,6 +493,8 @@ def _refuse_duplicates(dependant: Dependant) -> None:
         ("body", [f for f in dependant.body_params if not isinstance(f.field_info, Form)]),
     )
     for place, fields in places:
+        if len(fields) < 2:
+            continue
         seen: dict[str, str] = {}
         for field in fields:
             key = field.names()[0][0]

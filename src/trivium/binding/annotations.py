@@ -29,6 +29,7 @@ __all__ = [
     "is_upload",
     "is_upload_sequence",
     "model_of",
+    "remembered",
     "sequence_constructor",
 ]
 
@@ -72,7 +73,7 @@ def is_union(annotation: Any) -> bool:
     return origin is Union or origin is types.UnionType
 
 
-def _remembered(classify: Callable[[Any], bool]) -> Callable[[Any], bool]:
+def remembered(classify: Callable[[Any], bool]) -> Callable[[Any], bool]:
     """Classifies an annotation once; programs use the same few again and again."""
     cached = lru_cache(maxsize=1024)(classify)
 
@@ -87,13 +88,13 @@ def _remembered(classify: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return look_up
 
 
-@_remembered
+@remembered
 def is_scalar(annotation: Any) -> bool:
     """Whether one string can hold the value. The ``...`` of ``tuple[int, ...]`` counts as one."""
     return annotation is Ellipsis or not _is_complex(annotation)
 
 
-@_remembered
+@remembered
 def is_sequence(annotation: Any) -> bool:
     """Whether the annotation, or a member of its union, is a sequence other than str and bytes."""
     if get_origin(annotation) is Annotated:
@@ -120,6 +121,7 @@ def is_bytes(annotation: Any) -> bool:
     return _is_or_has(annotation, bytes)
 
 
+@remembered
 def is_upload(annotation: Any) -> bool:
     """Whether the annotation is ``UploadFile``, alone or as a member of a union."""
     return _is_or_has(annotation, StarletteUploadFile)
@@ -130,6 +132,7 @@ def is_bytes_sequence(annotation: Any) -> bool:
     return _is_sequence_of(annotation, is_bytes)
 
 
+@remembered
 def is_upload_sequence(annotation: Any) -> bool:
     """Whether the annotation is a sequence of uploads, alone or as a member of a union."""
     return _is_sequence_of(annotation, is_upload)

@@ -104,7 +104,8 @@ class Field:
         self.config = config
         self.alias: str = field_info.alias if field_info.alias is not None else name
         self.required: bool = field_info.is_required()
-        self.is_json: bool = any(type(item) is Json for item in field_info.metadata)
+        metadata = field_info.metadata
+        self.is_json: bool = bool(metadata) and any(type(item) is Json for item in metadata)
         self.is_sequence: bool = is_sequence(field_info.annotation)
         self._adapter: TypeAdapter[Any] | None = None
         self._checker: TypeAdapter[Any] | None = None
@@ -220,7 +221,7 @@ class Field:
 def make_field(
     name: str, annotation: Any, field_info: FieldInfo | None = None, mode: Mode = "validation"
 ) -> Field:
-    """A field whose validator exists: what Pydantic cannot describe is refused here.
+    """A field whose validator exists, or is certain to: what Pydantic cannot describe is refused.
 
     Raises DeclarationError with what to change; PydanticV1NotSupportedError for old models.
     """
@@ -237,6 +238,8 @@ def make_field(
             written=f"{annotation}",
             instead="a model of Pydantic's with the same fields",
         )
+    if _is_described(info):
+        return field
     try:
         field.checker  # noqa: B018  # building it is the check
     except PydanticSchemaGenerationError as error:
@@ -348,6 +351,19 @@ def _adapter(annotation: Any, config: ConfigDict | None) -> TypeAdapter[Any]:
 
 def _by_alias(options: dict[str, Any]) -> dict[str, Any]:
     return {"by_alias": True, **options}
+
+
+def _is_described(info: FieldInfo) -> bool:
+    """Whether Pydantic has described the type before: a model's adapter is made at its first use.
+
+    Making it takes longer than all else of a declaration, and most models have many routes.
+    """
+    annotation = info.annotation
+    return (
+        not info.metadata
+        and is_subclass(annotation, BaseModel)
+        and bool(annotation.__pydantic_complete__)
+    )
 
 
 def _has_own_config(annotation: Any) -> bool:

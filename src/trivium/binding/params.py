@@ -27,7 +27,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Literal, Unpack
+from functools import cache
+from typing import Any, Literal, Self, Unpack
 from weakref import WeakKeyDictionary
 
 from anyio import Semaphore
@@ -171,6 +172,25 @@ class Declared(FieldInfo):  # pyright: ignore[reportGeneralTypeIssues]  # as abo
         given["pattern"] = given.get("pattern") or regex
         _spread_alias(given)
         super().__init__(default=default, annotation=annotation, **given)
+
+    @classmethod
+    def inferred(cls, annotation: Any, default: Any = Undefined) -> Self:
+        """The declaration without options, which is what a plain parameter means.
+
+        The same as ``cls(default, annotation=annotation)`` and several times faster: most
+        parameters of a program are plain, and Pydantic looks at three dozen options of each.
+        """
+        made = cls.__new__(cls)
+        state = _plain_state(cls)
+        for slot, value in state.shared:
+            setattr(made, slot, value)
+        for slot, value in state.owned:
+            setattr(made, slot, value.copy())
+        made.__dict__.update(state.attributes)
+        made.annotation = made._attributes_set["annotation"] = annotation
+        if default is not Undefined and default is not ...:
+            made.default = made._attributes_set["default"] = default
+        return made
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.default})"
@@ -387,6 +407,28 @@ class Security(Depends):
     """A dependency that also asks for OAuth2 scopes; ``SecurityScopes`` receives them."""
 
     scopes: Sequence[str] | None = None
+
+
+@dataclass(frozen=True)
+class _State:
+    """What a declaration without options holds, by where it holds it."""
+
+    shared: list[tuple[str, Any]]
+    owned: list[tuple[str, Any]]
+    """What each declaration has to have for itself: a list, a dict or a set."""
+    attributes: dict[str, Any]
+
+
+@cache
+def _plain_state(declared: type[Declared]) -> _State:
+    plain = declared(annotation=Any)
+    shared: list[tuple[str, Any]] = []
+    owned: list[tuple[str, Any]] = []
+    for slot in FieldInfo.__slots__:
+        if hasattr(plain, slot):
+            value = getattr(plain, slot)
+            (owned if isinstance(value, (list, dict, set)) else shared).append((slot, value))
+    return _State(shared, owned, dict(plain.__dict__))
 
 
 def _spread_alias(given: dict[str, Any]) -> None:

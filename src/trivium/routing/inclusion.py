@@ -7,10 +7,15 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from trivium.binding.defaults import Default, DefaultPlaceholder, value_or_default
+from trivium.binding.defaults import DefaultPlaceholder, value_or_default
 from trivium.binding.limits import FormLimits, first_given
 from trivium.binding.params import Depends
-from trivium.routing.options import DEFAULT_RESPONSE_CLASS, Tags, generate_unique_id
+from trivium.routing.options import (
+    DEFAULT_RESPONSE_CLASS,
+    DEFAULT_STRICTNESS,
+    DEFAULT_UNIQUE_ID,
+    Tags,
+)
 from trivium.routing.subtree import Subtree
 
 __all__ = ["Inclusion"]
@@ -31,9 +36,11 @@ class Inclusion:
     deprecated: bool | None = None
     include_in_schema: bool = True
     generate_unique_id_function: Callable[[Any], str] | DefaultPlaceholder = field(
-        default_factory=lambda: Default(generate_unique_id)
+        default_factory=lambda: DEFAULT_UNIQUE_ID
     )
-    strict_content_type: bool | DefaultPlaceholder = field(default_factory=lambda: Default(True))
+    strict_content_type: bool | DefaultPlaceholder = field(
+        default_factory=lambda: DEFAULT_STRICTNESS
+    )
     max_body_size: int | None = None
     form_limits: FormLimits = field(default_factory=lambda: FormLimits())
     subtrees: tuple[Subtree, ...] = ()

@@ -17,6 +17,8 @@ from trivium.binding.params import Depends
 
 __all__ = [
     "DEFAULT_RESPONSE_CLASS",
+    "DEFAULT_STRICTNESS",
+    "DEFAULT_UNIQUE_ID",
     "AddOptions",
     "MountedOptions",
     "RouteOptions",
@@ -105,6 +107,10 @@ def generate_unique_id(route: Any) -> str:
     """The operation id of a route: its name, path and first method."""
     operation_id = re.sub(r"\W", "_", f"{route.name}{route.path_format}")
     return f"{operation_id}_{next(iter(route.methods)).lower()}"
+
+
+DEFAULT_UNIQUE_ID: Callable[[Any], str] = Default(generate_unique_id)
+DEFAULT_STRICTNESS: bool = Default(True)
 
 
 def refuse_unknown(call: str, given: Mapping[str, Any], options: Any) -> None:

@@ -22,7 +22,7 @@ from trivium.binding.analysis import (
 )
 from trivium.binding.annotations import is_subclass
 from trivium.binding.callables import name_of, stream_item_type
-from trivium.binding.defaults import Default, DefaultPlaceholder, value_or_default
+from trivium.binding.defaults import UNSET, DefaultPlaceholder, value_or_default
 from trivium.binding.dependant import Dependant
 from trivium.binding.fields import DumpOptions, Field, make_field
 from trivium.binding.limits import (
@@ -51,7 +51,12 @@ from trivium.routing.operation import (
     as_response,
     exchange_of,
 )
-from trivium.routing.options import DEFAULT_RESPONSE_CLASS, RouteOptions, generate_unique_id
+from trivium.routing.options import (
+    DEFAULT_RESPONSE_CLASS,
+    DEFAULT_STRICTNESS,
+    DEFAULT_UNIQUE_ID,
+    RouteOptions,
+)
 from trivium.routing.subtree import Subtree
 from trivium.routing.template import Template, parsed
 
@@ -60,12 +65,12 @@ __all__ = ["APIRoute"]
 _Made = TypeVar("_Made")
 
 _DUMP_DEFAULTS: dict[str, Any] = {
-    "include": None,
-    "exclude": None,
-    "by_alias": True,
-    "exclude_unset": False,
-    "exclude_defaults": False,
-    "exclude_none": False,
+    "response_model_include": None,
+    "response_model_exclude": None,
+    "response_model_by_alias": True,
+    "response_model_exclude_unset": False,
+    "response_model_exclude_defaults": False,
+    "response_model_exclude_none": False,
 }
 
 
@@ -109,9 +114,7 @@ class APIRoute(starlette_routing.Route):
         self.deprecated: bool | None = given.get("deprecated")
         self.operation_id: str | None = given.get("operation_id")
         for option, default in _DUMP_DEFAULTS.items():
-            setattr(
-                self, f"response_model_{option}", given.get(f"response_model_{option}", default)
-            )
+            setattr(self, option, given.get(option, default))
         self.include_in_schema: bool = given.get("include_in_schema", True)
         self.response_class: type[Response] | DefaultPlaceholder = given.get(
             "response_class", DEFAULT_RESPONSE_CLASS
@@ -119,10 +122,10 @@ class APIRoute(starlette_routing.Route):
         self.callbacks: list[Any] | None = given.get("callbacks")
         self.openapi_extra: dict[str, Any] | None = given.get("openapi_extra")
         self.generate_unique_id_function: Any = given.get(
-            "generate_unique_id_function", Default(generate_unique_id)
+            "generate_unique_id_function", DEFAULT_UNIQUE_ID
         )
         self.strict_content_type: bool | DefaultPlaceholder = given.get(
-            "strict_content_type", Default(True)
+            "strict_content_type", DEFAULT_STRICTNESS
         )
         self.dependency_overrides_provider = given.get("dependency_overrides_provider")
         self.max_body_size = checked_body_size(given.get("max_body_size"))
@@ -131,7 +134,7 @@ class APIRoute(starlette_routing.Route):
         self._signature = read_signature(endpoint)
         self.unique_id = self._unique_id()
         self._analyse()
-        self._describe_response(given.get("response_model", Default(None)))
+        self._describe_response(given.get("response_model", UNSET))
         self._describe_further_responses()
 
     # Registration
@@ -388,7 +391,8 @@ class APIRoute(starlette_routing.Route):
 
     def _finish(self, plan: Plan) -> Finish:
         dump = cast(
-            DumpOptions, {name: getattr(self, f"response_model_{name}") for name in _DUMP_DEFAULTS}
+            DumpOptions,
+            {name.removeprefix("response_model_"): getattr(self, name) for name in _DUMP_DEFAULTS},
         )
         chosen = self.response_class
         is_default = isinstance(chosen, DefaultPlaceholder)

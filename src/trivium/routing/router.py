@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 from typing_extensions import TypedDict, Unpack, deprecated
 
-from trivium.binding.defaults import Default, DefaultPlaceholder, value_or_default
+from trivium.binding.defaults import DefaultPlaceholder, value_or_default
 from trivium.binding.limits import (
     FormLimits,
     checked_body_size,
@@ -34,11 +34,12 @@ from trivium.routing.inclusion import Inclusion
 from trivium.routing.lifespan import Lifespan, StartAndStop, merged, wrapped
 from trivium.routing.options import (
     DEFAULT_RESPONSE_CLASS,
+    DEFAULT_STRICTNESS,
+    DEFAULT_UNIQUE_ID,
     AddOptions,
     MountedOptions,
     RouteOptions,
     VerbOptions,
-    generate_unique_id,
     refuse_unknown,
 )
 from trivium.routing.route import APIRoute
@@ -154,10 +155,10 @@ class APIRouter(starlette_routing.Router):
         self.deprecated: bool | None = given.get("deprecated")
         self.include_in_schema: bool = given.get("include_in_schema", True)
         self.generate_unique_id_function: Any = given.get(
-            "generate_unique_id_function", Default(generate_unique_id)
+            "generate_unique_id_function", DEFAULT_UNIQUE_ID
         )
         self.strict_content_type: bool | DefaultPlaceholder = given.get(
-            "strict_content_type", Default(True)
+            "strict_content_type", DEFAULT_STRICTNESS
         )
         self.max_body_size = checked_body_size(given.get("max_body_size"))
         self.form_limits: FormLimits = checked_form_limits(given.get("form_limits"))
@@ -256,7 +257,7 @@ class APIRouter(starlette_routing.Router):
             include_in_schema=self.include_in_schema and given.get("include_in_schema", True),
             generate_unique_id_function=value_or_default(
                 router.generate_unique_id_function,
-                given.get("generate_unique_id_function", Default(generate_unique_id)),
+                given.get("generate_unique_id_function", DEFAULT_UNIQUE_ID),
                 self.generate_unique_id_function,
             ),
             strict_content_type=value_or_default(
@@ -329,11 +330,11 @@ class APIRouter(starlette_routing.Router):
                 given.get("response_class", DEFAULT_RESPONSE_CLASS), self.default_response_class
             ),
             "generate_unique_id_function": value_or_default(
-                given.get("generate_unique_id_function", Default(generate_unique_id)),
+                given.get("generate_unique_id_function", DEFAULT_UNIQUE_ID),
                 self.generate_unique_id_function,
             ),
             "strict_content_type": value_or_default(
-                given.get("strict_content_type", Default(True)), self.strict_content_type
+                given.get("strict_content_type", DEFAULT_STRICTNESS), self.strict_content_type
             ),
             "dependency_overrides_provider": self.dependency_overrides_provider,
         }
