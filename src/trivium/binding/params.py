@@ -27,7 +27,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cache
 from typing import Any, Literal, Self, Unpack
 from weakref import WeakKeyDictionary
 
@@ -181,7 +180,7 @@ class Declared(FieldInfo):  # pyright: ignore[reportGeneralTypeIssues]  # as abo
         parameters of a program are plain, and Pydantic looks at three dozen options of each.
         """
         made = cls.__new__(cls)
-        state = _plain_state(cls)
+        state = _PLAIN.get(cls) or _plain_state(cls)
         for slot, value in state.shared:
             setattr(made, slot, value)
         for slot, value in state.owned:
@@ -419,7 +418,9 @@ class _State:
     attributes: dict[str, Any]
 
 
-@cache
+_PLAIN: dict[type[Declared], _State] = {}
+
+
 def _plain_state(declared: type[Declared]) -> _State:
     plain = declared(annotation=Any)
     shared: list[tuple[str, Any]] = []
@@ -428,7 +429,8 @@ def _plain_state(declared: type[Declared]) -> _State:
         if hasattr(plain, slot):
             value = getattr(plain, slot)
             (owned if isinstance(value, (list, dict, set)) else shared).append((slot, value))
-    return _State(shared, owned, dict(plain.__dict__))
+    state = _PLAIN[declared] = _State(shared, owned, dict(plain.__dict__))
+    return state
 
 
 def _spread_alias(given: dict[str, Any]) -> None:
