@@ -20,6 +20,7 @@ ROOMS = (
     "threads",
     "exchange",
     "binding",
+    "shutdown",
     "security",
     "responding",
     "routing",

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from trivium.errors import DeclarationError, HTTPException, TriviumError, WebSocketException
     from trivium.exchange import BackgroundTasks
     from trivium.routing import APIRouter, action
+    from trivium.server.run import run
+    from trivium.shutdown import Shutdown
 
 __version__ = "0.1.0"
 
@@ -49,12 +51,14 @@ __all__ = [
     "Request",
     "Response",
     "Security",
+    "Shutdown",
     "TriviumError",
     "UploadFile",
     "WebSocket",
     "WebSocketDisconnect",
     "WebSocketException",
     "action",
+    "run",
     "status",
 ]
 
@@ -78,6 +82,8 @@ _HOMES = {
     "trivium.errors": ("DeclarationError", "HTTPException", "TriviumError", "WebSocketException"),
     "trivium.exchange": ("BackgroundTasks",),
     "trivium.routing": ("APIRouter", "action"),
+    "trivium.server.run": ("run",),
+    "trivium.shutdown": ("Shutdown",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -48,6 +48,7 @@ from trivium.routing.router import (
 from trivium.routing.served import ServedRoutes
 from trivium.routing.verbs import Decorator, Verb
 from trivium.routing.way_out import has_way_out, way_out, with_way_out
+from trivium.shutdown import SHUTDOWN_KEY, ShutdownSignal
 from trivium.stages.function_middleware import FunctionMiddleware
 from trivium.stages.server_error import ServerErrors
 from trivium.stages.stage import Stage, Stages
@@ -192,6 +193,8 @@ class App(Starlette):
                 stacklevel=stack_level_of_caller(),
             )
         self.state = State()
+        self.shutdown = ShutdownSignal()
+        """Set when the server is about to stop. See ``trivium.Shutdown``."""
         self.dependency_overrides: dict[Callable[..., Any], Callable[..., Any]] = {}
         self.container = Container(lambda: self.dependency_overrides)
         self.router: APIRouter = APIRouter(
@@ -524,6 +527,8 @@ class App(Starlette):
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The innermost ASGI application: the routes, and the replies to handled errors."""
         if scope["type"] == "lifespan":
+            # A server that knows earlier than the lifespan has a signal of its own.
+            self.shutdown = scope.get("state", {}).get(SHUTDOWN_KEY) or ShutdownSignal()
             await serve_lifespan(self, self.full_lifespan, scope, receive, send)
             return
         ex = self._exchange(scope, receive, send)
@@ -600,6 +605,8 @@ class App(Starlette):
             if self.runs_mounted_lifespans:
                 mounted = mounted_lifespans(flattened(self.router.routes))
                 state.update(await stack.enter_async_context(mounted))
+            # Before anything is closed, whatever server this is.
+            stack.callback(self.shutdown.set)
             if own is None and not state:
                 yield None
             else:

@@ -1,5 +1,7 @@
 """The `trivium` command.
 
+    trivium run [APP]                           serve the app
+    trivium dev [APP]                           serve it while it is written
     trivium routes [APP]                        every route of the app, with its handler
     trivium explain METHOD PATH [--app APP]     what a request does there, step by step
 
@@ -11,6 +13,8 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command with the arguments of the process. Ends the process."""
+    from trivium.cli import serving
     from trivium.cli.commands import cli
 
+    serving.add_to(cli)
     cli(prog_name="trivium")

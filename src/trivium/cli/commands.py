@@ -17,7 +17,7 @@ cli = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Look into a Trivium app: its routes, and what a request does.",
+    help="Serve a Trivium app, and look into it: its routes, and what a request does.",
 )
 
 AppName = (
@@ -52,7 +52,7 @@ def routes(
     ] = False,
 ) -> None:
     """List every route in the order in which routes are tried, with its handler."""
-    with _errors_told():
+    with errors_told():
         from trivium.cli.loading import load_app
         from trivium.cli.route_table import rows, table
 
@@ -76,7 +76,7 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Show what a request runs: the route, its dependencies in order, and its response."""
-    with _errors_told():
+    with errors_told():
         from trivium.cli.loading import load_app
         from trivium.cli.plan_view import view
 
@@ -88,35 +88,17 @@ def explain(
 
 
 @contextmanager
-def _errors_told() -> Iterator[None]:
+def errors_told() -> Iterator[None]:
     """End with status 1 and a message, where what went wrong is the user's to mend."""
     from trivium.errors import TriviumError
 
     try:
         yield
     except TriviumError as error:
-        from trivium.cli.errors import AppFailed
+        from trivium.server.loading import written
 
-        if isinstance(error, AppFailed) and error.__cause__ is not None:
-            typer.echo(_own_traceback(error.__cause__), err=True)
-        typer.echo(f"Error: {error}", err=True)
+        typer.echo(written(error), err=True)
         raise typer.Exit(1) from None
-
-
-def _own_traceback(error: BaseException) -> str:
-    """The traceback of the app's code, from its first line on: how it was reached is known."""
-    import traceback
-
-    told = traceback.TracebackException.from_exception(error)
-    own = [
-        frame
-        for frame in told.stack
-        if not frame.filename.startswith("<frozen importlib")
-        and "importlib" not in Path(frame.filename).parts
-        and Path(frame.filename).parent != Path(__file__).parent
-    ]
-    told.stack = traceback.StackSummary.from_list(own)
-    return "".join(told.format()).rstrip()
 
 
 def _write_json(data: Any) -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.cli.conftest import Project
-from trivium.cli.errors import AppFailed, AppNotFound
-from trivium.cli.loading import load_app
+from trivium.server.errors import AppFailed, AppNotFound
+from trivium.server.loading import load_app
 
 APP = "from trivium import App\n"
 FACTORY = APP + "def create_app():\n    return App(title='made')\n"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from trivium.cli.errors import AppNotFound
-from trivium.cli.location import USUAL_FILES, Location, locate
+from trivium.server.errors import AppNotFound
+from trivium.server.location import USUAL_FILES, Location, locate
 
 
 def write(root: Path, *files: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trivium.cli.errors import AppNotFound
+from trivium.server.errors import AppNotFound
 
 USUAL_FILES = ("main.py", "app.py", "api.py", "app/main.py", "app/app.py", "app/api.py")
 _TABLES = ("trivium", "fastapi")

@@ -1,0 +1,178 @@
+"""What the server's processes write: lines for people or JSON for programs, requests in batches.
+
+Messages go to stderr through the root logger, unless the program has given that one handlers
+before: then they go where the program wants them. Requests go to stdout, through the loggers
+``trivium.access`` and ``uvicorn.access``, many lines in one write: a write for each would cost more
+than many a request. Batches are written every tenth of a second, when they are large, and at exit.
+"""
+
+import json
+import logging
+import sys
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    # The supervisor writes log lines too, and has no use for an event loop.
+    from asyncio import AbstractEventLoop, TimerHandle
+
+__all__ = ["BatchedHandler", "JsonFormatter", "TextFormatter", "configure"]
+
+BATCH_SECONDS = 0.1
+BATCH_LINES = 500
+TRACE = 5
+
+_ACCESS = ("trivium.access", "uvicorn.access")
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+_COLOURS = {"DEBUG": "2", "INFO": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
+
+
+def configure(level: str, log_format: str, *, access_log: bool = True) -> None:
+    """Has the loggers of this process write what the settings say; may be called again."""
+    logging.addLevelName(TRACE, "TRACE")
+    number = TRACE if level == "trace" else getattr(logging, level.upper())
+    root = logging.getLogger()
+    ours = [handler for handler in root.handlers if isinstance(handler, _Messages)]
+    if not root.handlers or ours:
+        for handler in ours:
+            root.removeHandler(handler)
+        root.addHandler(_Messages(sys.stderr, log_format))
+        root.setLevel(number)
+    for name in ("trivium", "uvicorn", "uvicorn.error", "uvicorn.asgi"):
+        logger = logging.getLogger(name)
+        logger.handlers = []
+        logger.propagate = True
+        logger.setLevel(number)
+    if number == logging.INFO:
+        # uvicorn tells each of its steps, and the server tells those that matter by itself
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    batches: list[logging.Handler] = [BatchedHandler(sys.stdout, log_format)] if access_log else []
+    for name in _ACCESS:
+        logger = logging.getLogger(name)
+        for old in logger.handlers:
+            old.close()
+        logger.handlers = list(batches)
+        logger.propagate = False
+        logger.setLevel(logging.INFO)
+
+
+class _Messages(logging.StreamHandler[TextIO]):
+    """The handler that ``configure`` gives the root logger."""
+
+    def __init__(self, stream: TextIO, log_format: str) -> None:
+        super().__init__(stream)
+        self.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter(stream))
+
+
+class BatchedHandler(logging.Handler):
+    """Keeps lines for a tenth of a second, and writes them at once.
+
+    A process that is killed (SIGKILL) loses the lines of that time, and no others: they are
+    written at exit, at SIGTERM, and by ``flush``. Outside of an event loop each line is written as
+    it comes.
+    """
+
+    def __init__(self, stream: TextIO, log_format: str = "text") -> None:
+        super().__init__()
+        self._stream = stream
+        self._lines: list[str] = []
+        self._loop: AbstractEventLoop | None = None
+        self._thread: int | None = None
+        self._timer: TimerHandle | None = None
+        self.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter(stream))
+
+    def attach(self, loop: "AbstractEventLoop") -> None:
+        """Has the running loop's clock tell when to write."""
+        self._loop = loop
+        self._thread = threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keeps the line of a record; called with the handler's lock held."""
+        try:
+            self._lines.append(self.format(record))
+        except Exception:
+            self.handleError(record)
+            return
+        if len(self._lines) >= BATCH_LINES or not self._will_be_written():
+            self.flush()
+
+    def _will_be_written(self) -> bool:
+        if self._timer is not None:
+            return True
+        if self._loop is None or self._thread != threading.get_ident() or self._loop.is_closed():
+            return False
+        self._timer = self._loop.call_later(BATCH_SECONDS, self.flush)
+        return True
+
+    def flush(self) -> None:
+        """Writes what has been kept."""
+        with self.lock or threading.RLock():
+            lines, self._lines = self._lines, []
+            timer, self._timer = self._timer, None
+        if timer is not None and self._thread == threading.get_ident():
+            timer.cancel()
+        if lines and not self._stream.closed:
+            self._stream.write("\n".join(lines) + "\n")
+            self._stream.flush()
+
+    def close(self) -> None:
+        """Writes what is left."""
+        self.flush()
+        super().close()
+
+
+def attach_batches(loop: "AbstractEventLoop") -> None:
+    """Has all batches of this process be written by the clock of the loop, which is running."""
+    for name in _ACCESS:
+        for handler in logging.getLogger(name).handlers:
+            if isinstance(handler, BatchedHandler):
+                handler.attach(loop)
+
+
+def flush_batches() -> None:
+    """Writes all that was kept."""
+    for name in _ACCESS:
+        for handler in logging.getLogger(name).handlers:
+            handler.flush()
+
+
+class TextFormatter(logging.Formatter):
+    """``12:30:59 INFO    message``, with colours on a terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S")
+        self._is_coloured = stream.isatty()
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The line, without what follows it."""
+        level = f"{record.levelname:<7}"
+        if self._is_coloured:
+            level = f"\x1b[{_COLOURS.get(record.levelname, '0')}m{level}\x1b[0m"
+        return f"{record.asctime} {level} {record.message}"
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object for each record, with what the record was given as ``extra``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The object, on one line."""
+        time = datetime.fromtimestamp(record.created, UTC)
+        line: dict[str, Any] = {
+            "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "pid": record.process,
+        }
+        if record.name == "uvicorn.access" and isinstance(record.args, tuple):
+            names = ("client", "method", "path", "http_version", "status")
+            line.update(zip(names, record.args, strict=False))
+        else:
+            line["message"] = record.getMessage()
+        given = vars(record)
+        line.update({name: given[name] for name in given.keys() - _STANDARD})
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            line["stack"] = record.stack_info
+        return json.dumps(line, ensure_ascii=False, default=str)

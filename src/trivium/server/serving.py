@@ -1,0 +1,346 @@
+"""One server in one process: uvicorn's, with an end that is bounded and cuts nobody off."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
+from typing import Any, cast
+
+import anyio.to_thread
+import uvicorn
+from uvicorn.lifespan.on import LifespanOn
+
+from trivium.server.loading import Served
+from trivium.server.logging import attach_batches, flush_batches
+from trivium.server.processes import STARTUP_FAILED
+from trivium.server.recycling import Limits
+from trivium.server.settings import ServerSettings
+from trivium.server.sockets import address_of
+from trivium.shutdown import SHUTDOWN_KEY, ShutdownSignal
+
+__all__ = ["Server", "config_of"]
+
+logger = logging.getLogger("trivium.server")
+
+TURN = 0.05
+"""Seconds between two looks at what is still open, at shutdown."""
+CANCEL_PATIENCE = 5.0
+"""Seconds that cancelled requests have to clean up, before their connections are aborted."""
+
+
+def config_of(settings: ServerSettings, app: Any) -> uvicorn.Config:
+    """uvicorn's configuration for an ASGI application."""
+    password = settings.ssl_keyfile_password
+    return uvicorn.Config(
+        app,
+        interface="asgi3",
+        http="httptools",
+        log_config=None,
+        access_log=settings.access_log,
+        workers=1,
+        log_level=settings.log_level if settings.log_level == "trace" else None,
+        server_header=False,
+        proxy_headers=settings.proxy_headers,
+        forwarded_allow_ips=settings.forwarded_allow_ips,
+        root_path=settings.root_path,
+        limit_concurrency=settings.limit_concurrency,
+        backlog=settings.backlog,
+        timeout_keep_alive=settings.timeout_keep_alive,
+        ssl_certfile=settings.ssl_certfile,
+        ssl_keyfile=settings.ssl_keyfile,
+        ssl_keyfile_password=None if password is None else password.get_secret_value(),
+        ssl_ca_certs=None if settings.ssl_ca_certs is None else str(settings.ssl_ca_certs),
+        ssl_cert_reqs=2 if settings.ssl_ca_certs is not None else 0,
+        ssl_ciphers=settings.ssl_ciphers,
+    )
+
+
+class Overseer:
+    """Who is told what happens to a server, and may tell it to end. This one does neither."""
+
+    takes_interrupts = True
+    """Whether Ctrl+C, which every process of a terminal gets, is meant for the server itself."""
+
+    def attach(self, server: "Server") -> None:
+        """The event loop runs; the application has not started."""
+
+    def ready(self, server: "Server") -> None:
+        """It accepts connections."""
+
+    def retire(self, reason: str) -> None:
+        """It has served long enough, and goes on until it is told to end."""
+
+
+class _Lifespan(LifespanOn):
+    """uvicorn's, whose application can be interrupted."""
+
+    _task: asyncio.Task[Any] | None = None
+    _is_abandoned = False
+
+    async def main(self) -> None:
+        self._task = asyncio.current_task()
+        await super().main()
+
+    async def send(self, message: Any) -> None:
+        if self._is_abandoned and "message" in message:
+            # A traceback of the interruption itself says nothing.
+            message = {**message, "message": ""}
+        await super().send(message)
+
+    def abandon(self) -> None:
+        """Cancels the application's start-up or clean-up."""
+        self._is_abandoned = True
+        if self._task is not None:
+            self._task.cancel()
+
+
+class Server(uvicorn.Server):
+    """Serves an application on sockets that are bound already, until it is told to end.
+
+    At the end it stops accepting, sets the shutdown signal, lets open requests end for as long as
+    the graceful timeout allows, then cancels them; and whatever happened, the lifespan ends last.
+
+    SIGTERM and the first SIGINT end it so; a second SIGINT cancels what is open at once; a third
+    interrupts the clean-up of the lifespan.
+    """
+
+    lifespan: _Lifespan
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        served: Served,
+        listeners: Sequence[socket.socket],
+        overseer: Overseer,
+    ) -> None:
+        super().__init__(config_of(settings, served.app))
+        self.settings = settings
+        self.served = served
+        self.addresses = [
+            address_of(each, "https" if self.config.is_ssl else "http") for each in listeners
+        ]
+        self.listeners = listeners
+        self.shutdown_signal = ShutdownSignal()
+        self.status = 0
+        """The status that the process is to end with."""
+        self._overseer = overseer
+        self._limits = Limits.of(settings)
+        self._drains = False
+        self._retires = False
+        self._interrupts = 0
+        self._told: set[Any] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._end_wanted = asyncio.Event()
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serves, and returns when it has ended."""
+        with asyncio.Runner(loop_factory=self.config.get_loop_factory()) as runner:
+            runner.run(self.serve(sockets))
+            self._leave_the_stuck(runner.get_loop())
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """The whole life of the server, in an event loop that runs."""
+        self._loop = loop = asyncio.get_running_loop()
+        attach_batches(loop)
+        if not self.config.loaded:
+            self.config.load()
+        self.lifespan = _Lifespan(self.config)
+        with self.capture_signals():
+            self._overseer.attach(self)
+            try:
+                await self.startup(sockets)
+                if self.started:
+                    self._overseer.ready(self)
+                    await self.main_loop()
+                    await self.shutdown(sockets)
+            finally:
+                flush_batches()
+
+    # Being told to end
+
+    def end(self) -> None:
+        """Ends within the graceful timeout. To be called in the event loop or a signal handler."""
+        self.should_exit = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._end_wanted.set)
+
+    def drain(self) -> None:
+        """Ends as if nothing had happened: connections are closed by their next reply.
+
+        Those that stay idle are closed after the time that idle connections have anyway.
+        """
+        self._drains = True
+        self.end()
+
+    def interrupt(self) -> None:
+        """Ends; the second time without waiting for requests, the third without clean-up."""
+        self._interrupts += 1
+        self.force_exit = self._interrupts > 1
+        self.end()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals end the server, and are not raised again afterwards: it has ended, cleanly."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in self._signals()}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @staticmethod
+    def _signals() -> list[int]:
+        names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+        return [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal has come."""
+        if sig != signal.SIGINT:
+            self.end()
+        elif self._overseer.takes_interrupts:
+            self.interrupt()
+
+    # Start
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts the application and accepts connections. An application that fails: SystemExit."""
+        anyio.to_thread.current_default_thread_limiter().total_tokens = self.settings.threads
+        self.lifespan.state[SHUTDOWN_KEY] = self.shutdown_signal
+        if not await self._lifespan_started():
+            return
+        if self.lifespan.should_exit:
+            self.status = STARTUP_FAILED
+            return
+        loop = asyncio.get_running_loop()
+        self.servers = [
+            await loop.create_server(
+                self._protocol, sock=listener, ssl=self.config.ssl, backlog=self.config.backlog
+            )
+            for listener in self.listeners
+        ]
+        self.started = True
+
+    def _protocol(self) -> asyncio.Protocol:
+        # Protocols for uvicorn take these; the type says no more than that they are protocols.
+        make: Callable[..., asyncio.Protocol] = cast(Any, self.config.http_protocol_class)
+        return make(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
+    async def _lifespan_started(self) -> bool:
+        """Whether the application has started, or failed, before the server was told to end."""
+        starting = asyncio.ensure_future(self.lifespan.startup())
+        interrupted = asyncio.ensure_future(self._end_wanted.wait())
+        await asyncio.wait({starting, interrupted}, return_when=asyncio.FIRST_COMPLETED)
+        interrupted.cancel()
+        if starting.done():
+            return True
+        logger.info("Stopping while the application starts")
+        self.lifespan.abandon()
+        await asyncio.wait({starting}, timeout=self.settings.graceful_timeout)
+        return False
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called ten times a second; tells whether it is time to end."""
+        if await super().on_tick(counter):
+            return True
+        if not self._retires:
+            reason = self._limits.exceeded(self.server_state.total_requests)
+            if reason is not None:
+                self._retires = True
+                self._overseer.retire(reason)
+        return False
+
+    # End
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stops accepting, lets requests end, ends the lifespan."""
+        self.shutdown_signal.set()
+        for server in self.servers:
+            server.close()
+        if not await self._requests_ended():
+            await self._cancel_requests()
+        await self._lifespan_ended()
+
+    async def _requests_ended(self) -> bool:
+        """Whether all have ended by themselves within the graceful timeout."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.settings.graceful_timeout
+        idle_until = loop.time() + (self.config.timeout_keep_alive if self._drains else 0)
+        counter = 0
+        while self.server_state.connections or self.server_state.tasks:
+            now = loop.time()
+            if self.force_exit or now >= deadline:
+                return False
+            # uvicorn renews the Date of replies there
+            await super().on_tick(counter)
+            counter += 1
+            self._announce_close()
+            for connection in list(self.server_state.connections):
+                if now >= idle_until or self._is_websocket(connection):
+                    self._close_once(connection)
+            await asyncio.sleep(TURN)
+        return True
+
+    def _announce_close(self) -> None:
+        """Has every reply from now on say that it is the last one of its connection."""
+        close = (b"connection", b"close")
+        if close not in self.server_state.default_headers:
+            # In place: requests that have begun hold this list.
+            self.server_state.default_headers.append(close)
+
+    def _is_websocket(self, connection: Any) -> bool:
+        protocol = self.config.ws_protocol_class
+        return protocol is not None and isinstance(connection, protocol)
+
+    def _close_once(self, connection: Any) -> None:
+        """Closes a connection that is idle, and one that is not after its reply."""
+        if connection not in self._told:
+            self._told.add(connection)
+            connection.shutdown()
+
+    async def _cancel_requests(self) -> None:
+        if tasks := set(self.server_state.tasks):
+            logger.warning("Cancelling %d requests that are still open", len(tasks))
+            for task in tasks:
+                task.cancel("the server stops")
+            await asyncio.wait(tasks, timeout=CANCEL_PATIENCE)
+        for connection in list(self.server_state.connections):
+            # What they did not read by now they will not read.
+            transport: asyncio.Transport | None = getattr(connection, "transport", None)
+            if transport is not None:
+                transport.abort()
+
+    async def _lifespan_ended(self) -> None:
+        ending = asyncio.ensure_future(self.lifespan.shutdown())
+        while not ending.done() and self._interrupts < 3:
+            await asyncio.wait({ending}, timeout=TURN)
+        if not ending.done():
+            logger.error("The clean-up of the application is interrupted")
+            self.lifespan.abandon()
+            await asyncio.wait({ending}, timeout=TURN)
+        if self.lifespan.shutdown_failed:
+            self.status = 1
+
+    def _leave_the_stuck(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Ends the process where tasks would keep its event loop from closing for ever.
+
+        Such a task waits for a thread, and nothing interrupts a thread.
+        """
+        stuck = [task for task in self.server_state.tasks if not task.done()]
+        if not stuck:
+            return
+        logger.error("Leaving %d requests behind that cannot be cancelled", len(stuck))
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(self.status)

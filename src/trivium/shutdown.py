@@ -1,0 +1,67 @@
+"""The signal that the server is about to stop, for what would otherwise go on for ever.
+
+    @app.get("/events", response_class=EventSourceResponse)
+    async def events(shutdown: Shutdown):
+        while not shutdown.is_set():
+            ...
+
+Trivium's own server gives it at SIGTERM, before it waits for open requests. On any other server it
+is given when that stops the application's lifespan, which for most is after their connections.
+"""
+
+from typing import Annotated
+
+import anyio
+from starlette.requests import HTTPConnection
+from starlette.types import Scope
+
+from trivium.binding.declare import Depends
+
+__all__ = ["SHUTDOWN_KEY", "Shutdown", "ShutdownSignal", "shutdown_of"]
+
+SHUTDOWN_KEY = "trivium.shutdown"
+"""Where a server puts its signal: in the state of the lifespan, which every request's scope has."""
+
+
+class ShutdownSignal:
+    """Set once, when the server is about to stop; for any number of tasks of its event loop."""
+
+    __slots__ = ("_event",)
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+
+    def set(self) -> None:
+        """Tells everyone. To be called in the event loop."""
+        self._event.set()
+
+    def is_set(self) -> bool:
+        """Whether the server is stopping."""
+        return self._event.is_set()
+
+    async def wait(self) -> None:
+        """Returns when the server is stopping."""
+        await self._event.wait()
+
+    async def wait_at_most(self, seconds: float) -> bool:
+        """Waits so long, or until the server is stopping; tells whether it is."""
+        with anyio.move_on_after(seconds):
+            await self._event.wait()
+        return self.is_set()
+
+
+def shutdown_of(scope: Scope) -> ShutdownSignal:
+    """The signal that a request of this scope is to heed."""
+    found = scope.get("state", {}).get(SHUTDOWN_KEY)
+    if found is None:
+        found = getattr(scope.get("app"), "shutdown", None)
+    # Not an App of ours, and no server of ours: nobody will say it.
+    return found if isinstance(found, ShutdownSignal) else ShutdownSignal()
+
+
+async def _shutdown_of(connection: HTTPConnection) -> ShutdownSignal:
+    return shutdown_of(connection.scope)
+
+
+Shutdown = Annotated[ShutdownSignal, Depends(_shutdown_of)]
+"""The annotation of a parameter that is given the signal."""

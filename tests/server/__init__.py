@@ -1,0 +1,1 @@
+"""Serving: settings, processes and their ends, on real sockets."""

@@ -1,0 +1,436 @@
+"""`trivium run` in one process: what it serves, where, and that it ends as it should."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.server.project import PATIENCE, Project, eventually, in_background
+
+pytestmark = pytest.mark.slow
+
+STARLETTE = """
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+app = Starlette(routes=[Route("/pid", lambda request: PlainTextResponse("of Starlette"))])
+"""
+CALLABLE = """
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"of nobody"})
+"""
+FACTORY = """
+from trivium import App
+def create_app():
+    app = App()
+    app.get("/pid")(lambda: "made")
+    return app
+"""
+
+
+def test_the_app_of_the_project_is_served_and_the_screen_says_where(served: Project) -> None:
+    live = served.trivium("run")
+
+    assert int(live.get("/pid")) == live.process.pid
+    host, port = live.address
+    for said in ("main:app  (Flights)", f"http://{host}:{port}/docs", "uvloop", "Ctrl+C"):
+        assert said in live.errors
+    assert "\x1b" not in live.errors
+    assert live.stopped() == 0
+    assert served.story() == ["started", "cleaned up"]
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "says"),
+    [
+        (STARLETTE, [], "of Starlette"),
+        (CALLABLE, ["main:app"], "of nobody"),
+        (CALLABLE, [], "of nobody"),
+        (FACTORY, ["main:create_app", "--factory"], '"made"'),
+        (FACTORY, [], '"made"'),
+    ],
+)
+def test_any_asgi_application_is_served(
+    served: Project, text: str, arguments: list[str], says: str
+) -> None:
+    served.write("main.py", text)
+
+    assert served.trivium("run", *arguments).get("/pid") == says
+
+
+def test_a_program_serves_its_own_app(served: Project) -> None:
+    served.write(
+        "program.py",
+        "import trivium\nfrom main import app\n"
+        "if __name__ == '__main__':\n"
+        "    trivium.run(app, port=0)\n"
+        "    print('went on')",
+    )
+    live = served.python("program.py")
+
+    assert int(live.get("/pid")) == live.process.pid
+    assert live.stopped() == 0
+    assert "went on" in live.output
+
+
+def test_settings_come_from_flags_then_the_environment_then_the_project(served: Project) -> None:
+    served.write("pyproject.toml", "[tool.trivium]\nthreads = 7\nroot-path = 'a'\nbacklog = 9")
+    served.write(".env", "TRIVIUM_THREADS=8\nFLIGHTS_NAME=fromfile")
+    served.write(
+        "main.py",
+        "import os, anyio.to_thread\nfrom trivium import App, Request\napp = App()\n"
+        "@app.get('/')\nasync def read(request: Request):\n"
+        "    limiter = anyio.to_thread.current_default_thread_limiter()\n"
+        "    return [limiter.total_tokens, request.scope['root_path'], os.environ['FLIGHTS_NAME']]",
+    )
+
+    live = served.trivium(
+        "run", "--env-file", ".env", "--threads", "5", environment={"TRIVIUM_ROOT_PATH": "/b/"}
+    )
+    assert json.loads(live.get("/")) == [5, "/b", "fromfile"]
+
+    live = served.trivium("run", "--env-file", ".env")
+    assert json.loads(live.get("/")) == [8, "/a", "fromfile"]
+
+
+def test_a_port_that_is_taken_is_named_with_the_way_out(served: Project) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        live = served.python("-m", "trivium", "run", "--port", str(port))
+
+        assert live.ended() == 1
+        assert f"127.0.0.1:{port} is taken by another program" in live.errors
+        assert "Traceback" not in live.errors
+
+
+def test_an_application_that_does_not_start_ends_the_process(served: Project) -> None:
+    served.write(
+        "main.py",
+        "from trivium import App\n"
+        "async def lifespan(app):\n"
+        "    raise RuntimeError('no database')\n"
+        "    yield\n"
+        "app = App(lifespan=lifespan)",
+    )
+    live = served.trivium("run")
+
+    assert live.ended() == 3
+    assert "RuntimeError: no database" in live.errors
+
+
+# -- Where -----------------------------------------------------------------------------------------
+
+
+def test_a_unix_socket_is_served_and_removed(served: Project) -> None:
+    path = served.root / "app.sock"
+    live = served.trivium("run", "--uds", str(path))
+    live.until_said("address +(unix:.*)")
+
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+        client.sendall(b"GET /pid HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert client.makefile("rb").read().startswith(b"HTTP/1.1 200 OK")
+
+    assert live.stopped() == 0
+    assert not path.exists()
+
+
+def test_a_socket_that_somebody_else_has_bound_is_served(served: Project) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        fd = bound.fileno()
+        live = served.trivium("run", "--fd", str(fd), pass_fds=[fd])
+
+        assert live.address == bound.getsockname()
+        assert int(live.get("/pid")) == live.process.pid
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[trustme.CA, Path]:
+    directory = tmp_path_factory.mktemp("certificates")
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    issued.cert_chain_pems[0].write_to_path(directory / "server.pem")
+    issued.private_key_pem.write_to_path(directory / "server.key")
+    authority.cert_pem.write_to_path(directory / "authority.pem")
+    return authority, directory
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_tls_is_served(
+    served: Project, certificates: tuple[trustme.CA, Path], workers: str
+) -> None:
+    authority, directory = certificates
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+
+    live = served.trivium(
+        "run",
+        *("--ssl-certfile", str(directory / "server.pem")),
+        *("--ssl-keyfile", str(directory / "server.key")),
+        *("--workers", workers),
+    )
+    host, port = live.address
+    client = http.client.HTTPSConnection(host, port, context=context, timeout=PATIENCE)
+    client.request("GET", "/pid")
+
+    assert client.getresponse().status == 200
+    assert "https://127.0.0.1" in live.errors
+    client.close()
+
+
+def test_a_client_without_a_certificate_is_refused_where_one_is_wanted(
+    served: Project, certificates: tuple[trustme.CA, Path]
+) -> None:
+    authority, directory = certificates
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    live = served.trivium(
+        "run",
+        *("--ssl-certfile", str(directory / "server.pem")),
+        *("--ssl-keyfile", str(directory / "server.key")),
+        *("--ssl-ca-certs", str(directory / "authority.pem")),
+    )
+    host, port = live.address
+
+    without = http.client.HTTPSConnection(host, port, context=context, timeout=PATIENCE)
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        answer(without)
+    without.close()
+
+    authority.issue_cert("client@example.org").configure_cert(context)
+    allowed = http.client.HTTPSConnection(host, port, context=context, timeout=PATIENCE)
+    allowed.request("GET", "/pid")
+    assert allowed.getresponse().status == 200
+    allowed.close()
+
+
+def test_a_certificate_that_cannot_be_used_is_named(served: Project) -> None:
+    served.write("server.pem", "no certificate")
+
+    live = served.trivium("run", "--ssl-certfile", "server.pem")
+
+    assert live.ended() == 1
+    assert "server.pem" in live.errors
+    assert "Traceback" not in live.errors
+
+
+def answer(client: http.client.HTTPConnection) -> int:
+    client.request("GET", "/pid")
+    return client.getresponse().status
+
+
+# -- The end ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_an_open_request_is_answered_before_the_end(served: Project, number: int) -> None:
+    live = served.trivium("run")
+    answer = in_background(lambda: live.get("/until/go"))
+    served.until_told("waiting")
+
+    live.signal(number)
+    eventually(lambda: refuses(live.address), "the port is closed")
+    served.write("go", "")
+
+    assert answer() == '"done"'
+    assert live.ended() == 0
+    assert served.story()[-1] == "cleaned up"
+
+
+def refuses(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address, timeout=PATIENCE).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_a_request_whose_body_is_on_its_way_is_answered_before_the_end(served: Project) -> None:
+    live = served.trivium("run")
+    with live.socket() as client:
+        head = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        client.sendall(head + b'Content-Length: 8\r\n\r\n{"a"')
+        live.get("/pid")  # which comes after what was sent above
+
+        live.signal(signal.SIGTERM)
+        eventually(lambda: refuses(live.address), "the port is closed")
+        client.sendall(b": 1}")
+
+        reply = client.makefile("rb").read().lower()
+    assert reply.startswith(b"http/1.1 200 ok")
+    assert b"connection: close" in reply
+    assert live.ended() == 0
+
+
+def test_an_idle_connection_does_not_hold_up_the_end(served: Project) -> None:
+    live = served.trivium("run", "--timeout-keep-alive", "3600", "--graceful-timeout", "3600")
+    with live.socket() as unused, live.socket() as used:
+        used.sendall(b"GET /pid HTTP/1.1\r\nHost: x\r\n\r\n")
+        used.recv(1)
+
+        assert live.stopped() == 0
+        assert used.makefile("rb").read().endswith(str(live.process.pid).encode())
+        assert unused.recv(1) == b""
+
+
+def test_what_waits_for_the_shutdown_ends_by_itself(served: Project) -> None:
+    live = served.trivium("run", "--graceful-timeout", "3600")
+    answer = in_background(lambda: live.get("/until-shutdown"))
+    served.until_told("waiting")
+
+    assert live.stopped() == 0
+    assert answer() == '"bye"'
+
+
+def test_a_stream_without_an_end_is_closed_after_the_graceful_timeout(served: Project) -> None:
+    live = served.trivium("run", "--graceful-timeout", "0.3")
+    with live.socket() as client:
+        client.sendall(b"GET /for-ever HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.recv(1)
+
+        assert live.stopped() == 0
+
+    assert served.story() == ["started", "stream closed", "cleaned up"]
+    assert "Cancelling 1 requests" in live.errors
+
+
+def test_a_reader_that_does_not_read_does_not_hold_up_the_end(served: Project) -> None:
+    served.write(
+        "main.py",
+        "from main_app import *\n"
+        "@app.get('/large')\nasync def large():\n"
+        "    tell('large')\n    return Response(b'x' * 50_000_000)",
+    )
+    served.write(
+        "main_app.py",
+        "from contextlib import asynccontextmanager\n"
+        "from trivium import App, Response\n"
+        "def tell(event):\n    open('story', 'a').write(event + '\\n')\n"
+        "@asynccontextmanager\nasync def lifespan(app):\n    yield\n    tell('cleaned up')\n"
+        "app = App(lifespan=lifespan)\n",
+    )
+    live = served.trivium("run", "--graceful-timeout", "0.3")
+    with live.socket() as client:
+        client.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        served.until_told("large")
+
+        assert live.stopped() == 0
+
+    assert served.story() == ["large", "cleaned up"]
+
+
+def test_a_second_interrupt_cancels_what_is_open_and_still_cleans_up(served: Project) -> None:
+    live = served.trivium("run", "--graceful-timeout", "3600")
+    with live.socket() as client:
+        client.sendall(b"GET /for-ever HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.recv(1)
+
+        live.signal(signal.SIGINT)
+        eventually(lambda: refuses(live.address), "the port is closed")
+        live.signal(signal.SIGINT)
+
+        assert live.ended() == 0
+    assert served.story() == ["started", "stream closed", "cleaned up"]
+
+
+def test_a_third_interrupt_ends_a_clean_up_that_hangs(served: Project) -> None:
+    served.write(
+        "main.py",
+        "import asyncio\nfrom trivium import App\n"
+        "async def lifespan(app):\n"
+        "    yield\n"
+        "    print('cleaning', flush=True)\n"
+        "    await asyncio.sleep(3600)\n"
+        "app = App(lifespan=lifespan)",
+    )
+    live = served.trivium("run")
+    assert live.address
+    live.signal(signal.SIGINT)
+    eventually(lambda: "cleaning" in live.output, "the clean-up has begun")
+    live.signal(signal.SIGINT)
+    live.signal(signal.SIGINT)
+    eventually(lambda: (live.signal(signal.SIGINT), live.process.poll())[1] is not None, "the end")
+
+    assert "The clean-up of the application is interrupted" in live.errors or live.ended() == 0
+
+
+def test_a_start_that_hangs_is_interrupted_and_undone(served: Project) -> None:
+    served.write(
+        "main.py",
+        "import asyncio\nfrom trivium import App\n"
+        "async def lifespan(app):\n"
+        "    try:\n"
+        "        print('opened', flush=True)\n"
+        "        await asyncio.sleep(3600)\n"
+        "        yield\n"
+        "    finally:\n"
+        "        print('closed', flush=True)\n"
+        "app = App(lifespan=lifespan)",
+    )
+    live = served.trivium("run")
+    eventually(lambda: "opened" in live.output, "the start has begun")
+
+    assert live.stopped() == 0
+    assert live.output == "opened\nclosed\n"
+    assert "Traceback" not in live.errors
+
+
+def test_a_thread_that_does_not_return_does_not_hold_up_the_end(served: Project) -> None:
+    served.write(
+        "main.py",
+        "import threading\nfrom trivium import App\n"
+        "async def lifespan(app):\n    yield\n    print('cleaned up', flush=True)\n"
+        "app = App(lifespan=lifespan)\n"
+        "@app.get('/')\ndef stuck():\n    print('stuck', flush=True)\n    threading.Event().wait()",
+    )
+    live = served.trivium("run", "--graceful-timeout", "0.1")
+    with live.socket() as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        eventually(lambda: "stuck" in live.output, "the handler runs")
+
+        assert live.stopped() == 0
+    assert "cleaned up" in live.output
+    assert "that cannot be cancelled" in live.errors
+
+
+# -- What is written -------------------------------------------------------------------------------
+
+
+def test_every_line_is_json_where_that_is_wanted(served: Project) -> None:
+    live = served.trivium("run", "--log-format", "json", "--workers", "2")
+    port = live.until_said(r"http://127\.0\.0\.1:(\d+)")
+    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=PATIENCE)
+    connection.request("GET", "/pid?a=1")
+    connection.getresponse().read()
+    connection.close()
+    assert live.stopped() == 0
+
+    lines = [json.loads(line) for line in (live.errors + live.output).splitlines()]
+    (request,) = [line for line in lines if line["logger"].endswith("access")]
+
+    assert {line["level"] for line in lines} == {"info"}
+    assert request["status"] == 200
+    assert request["path"].startswith("/pid")
+
+
+def test_the_access_log_can_be_left_out(served: Project) -> None:
+    live = served.trivium("run", "--no-access-log", "--quiet")
+    port = live.until_said(r"http://127\.0\.0\.1:(\d+)")
+    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=PATIENCE)
+    connection.request("GET", "/pid")
+    connection.getresponse().read()
+    connection.close()
+
+    assert live.stopped() == 0
+    assert live.output == ""
+    assert "threads" not in live.errors
