@@ -41,7 +41,7 @@ def _highest_memory() -> int | None:
 class Limits:
     """The limits of one worker."""
 
-    requests: float | None
+    requests: int | None
     age: float | None
     memory: float | None
     born: float
@@ -55,7 +55,8 @@ class Limits:
             return None if limit is None else limit * (1 + part)
 
         return cls(
-            moved(settings.max_requests),
+            # whole, so that a limit of a few requests is not one more
+            None if (requests := moved(settings.max_requests)) is None else int(requests),
             moved(settings.max_worker_age),
             moved(settings.max_worker_memory),
             time.monotonic(),
