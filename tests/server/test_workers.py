@@ -13,7 +13,7 @@ from types import TracebackType
 
 import pytest
 
-from tests.server.live import PATIENCE, Live, Project, eventually, in_background
+from tests.server.project import PATIENCE, Live, Project, eventually, in_background
 
 pytestmark = pytest.mark.slow
 

@@ -60,6 +60,9 @@ class Process:
     def stop(self) -> None:
         """Has it end within the graceful timeout."""
         self._send("stop")
+        if not self.is_ready:
+            # It may be importing the application, and reads the line only afterwards.
+            self._popen.terminate()
 
     def force(self) -> None:
         """Has it cancel what is open, and end."""

@@ -90,6 +90,7 @@ class Reloader:
         if self._current is not None:
             for word, what in self._current.messages():
                 if word == "ready":
+                    self._current.is_ready = True
                     self._ready(what)
             if (status := self._current.status) is not None:
                 self._bury(self._current, status)

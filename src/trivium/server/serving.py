@@ -16,9 +16,11 @@ import anyio.to_thread
 import uvicorn
 from uvicorn.lifespan.on import LifespanOn
 
+from trivium.server.bounds import Bounds
 from trivium.server.loading import Served
 from trivium.server.logging import attach_batches, flush_batches
 from trivium.server.processes import STARTUP_FAILED
+from trivium.server.protocol import DirectProtocol
 from trivium.server.recycling import Limits
 from trivium.server.settings import ServerSettings
 from trivium.server.sockets import address_of
@@ -34,13 +36,25 @@ CANCEL_PATIENCE = 5.0
 """Seconds that cancelled requests have to clean up, before their connections are aborted."""
 
 
+def bounds_of(settings: ServerSettings) -> Bounds:
+    """How much a client may send, and how long it may take."""
+    return Bounds(
+        max_url_size=settings.max_url_size,
+        max_header_size=settings.max_header_size,
+        max_headers=settings.max_headers,
+        header_timeout=settings.header_timeout,
+        body_timeout=settings.body_timeout,
+        write_timeout=settings.write_timeout,
+    )
+
+
 def config_of(settings: ServerSettings, app: Any) -> uvicorn.Config:
     """uvicorn's configuration for an ASGI application."""
     password = settings.ssl_keyfile_password
     return uvicorn.Config(
         app,
         interface="asgi3",
-        http="httptools",
+        http="httptools" if settings.asgi else DirectProtocol.bounded(bounds_of(settings)),
         log_config=None,
         access_log=settings.access_log,
         workers=1,
@@ -154,7 +168,8 @@ class Server(uvicorn.Server):
         with self.capture_signals():
             self._overseer.attach(self)
             try:
-                await self.startup(sockets)
+                if not self.should_exit:
+                    await self.startup(sockets)
                 if self.started:
                     self._overseer.ready(self)
                     await self.main_loop()
@@ -294,9 +309,11 @@ class Server(uvicorn.Server):
     def _announce_close(self) -> None:
         """Has every reply from now on say that it is the last one of its connection."""
         close = (b"connection", b"close")
-        if close not in self.server_state.default_headers:
-            # In place: requests that have begun hold this list.
-            self.server_state.default_headers.append(close)
+        headers = self.server_state.default_headers
+        if close not in headers:
+            # Requests that have begun hold this list, and others look whether it is another one.
+            headers.append(close)
+            self.server_state.default_headers = [*headers]
 
     def _is_websocket(self, connection: Any) -> bool:
         protocol = self.config.ws_protocol_class

@@ -115,7 +115,25 @@ class ServerSettings(BaseSettings):
         30.0, description="Seconds that open requests have to end at shutdown."
     )
 
-    asgi: bool = Field(False, description="Serve through plain ASGI: uvicorn's own protocol.")
+    max_url_size: PositiveInt = Field(16 * 1024, description="Bytes of a URL; 414 beyond.")
+    max_header_size: PositiveInt = Field(
+        64 * 1024, description="Bytes of all headers of a request; 431 beyond."
+    )
+    max_headers: PositiveInt = Field(128, description="Headers of a request; 431 beyond.")
+    header_timeout: PositiveFloat = Field(
+        15.0, description="Seconds that the headers of a request may take; then 408."
+    )
+    body_timeout: PositiveFloat = Field(
+        30.0, description="Seconds in which a body has to make some progress; else 408."
+    )
+    write_timeout: PositiveFloat = Field(
+        60.0, description="Seconds in which a client has to read something; else it is cut off."
+    )
+
+    asgi: bool = Field(
+        False,
+        description="Serve by uvicorn's own protocol, which has none of the six limits above.",
+    )
     root_path: Annotated[str, AfterValidator(_rooted)] = Field(
         "", description="Path prefix that a proxy strips."
     )
@@ -204,6 +222,12 @@ class ServerOptions(TypedDict, total=False):
     recycle_jitter: float
     timeout_keep_alive: int
     graceful_timeout: float
+    max_url_size: int
+    max_header_size: int
+    max_headers: int
+    header_timeout: float
+    body_timeout: float
+    write_timeout: float
     asgi: bool
     root_path: str
     proxy_headers: bool

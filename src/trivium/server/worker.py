@@ -51,6 +51,8 @@ class Line(Overseer):
         self._server = server
         self._channel.setblocking(False)
         asyncio.get_running_loop().add_reader(self._channel.fileno(), self._hear)
+        # What came together with the orders, or since.
+        self._obey(server)
 
     def ready(self, server: Server) -> None:
         self._say("ready", facts_of(server, self._orders["mode"]))
@@ -79,7 +81,11 @@ class Line(Overseer):
             asyncio.get_running_loop().remove_reader(self._channel.fileno())
             server.end()
             return
-        *lines, self._received = (self._received + data).split(b"\n")
+        self._received += data
+        self._obey(server)
+
+    def _obey(self, server: Server) -> None:
+        *lines, self._received = self._received.split(b"\n")
         for line in lines:
             if line == b"drain":
                 server.drain()
