@@ -7,10 +7,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import URL, Connection, Engine, MetaData
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trivium.db.engines import make_engine, reading_from
 from trivium.db.errors import DbError
+from trivium.db.pinning import Pin
 from trivium.db.sessions import Session
 from trivium.db.units import Lane, Unit, Using, entered
 from trivium.db.urls import complete_url
@@ -89,7 +90,8 @@ class Database:
         self._own_reader = reading_from(self.engine).sync_engine
         self._replicas = [make_engine(complete_url(each), **self._make) for each in replicas]
         self._readers = cycle([reading_from(each).sync_engine for each in self._replicas])
-        self._pinned: Connection | None = None
+        self._pin: Pin | None = None
+        self._stand_in: Database | None = None
         self.databases: Mapping[str, Database] = _by_name([self, *also])
 
     def __repr__(self) -> str:
@@ -122,15 +124,50 @@ class Database:
     @property
     def primary(self) -> Engine | Connection:
         """Where transactions are."""
-        return self._pinned or self.engine.sync_engine
+        if (pin := self._pin) is not None:
+            return pin.connection
+        return (self._stand_in or self).engine.sync_engine
 
     def reader(self, *, after_write: bool = False) -> Engine | Connection:
         """Where to read outside of a transaction: the next replica, or the primary."""
-        if self._pinned is not None:
-            return self._pinned
+        if (pin := self._pin) is not None:
+            return pin.connection
+        if self._stand_in is not None:
+            return self._stand_in._own_reader
         if self._replicas and not after_write:
             return next(self._readers)
         return self._own_reader
+
+    @property
+    def pinned(self) -> Pin | None:
+        """The one connection that everything goes over, while there is one."""
+        return self._pin
+
+    def pin(self, pin: Pin | None) -> None:
+        """Has everything go over one connection, until ``pin(None)``: for tests."""
+        self._pin = pin
+
+    def redirect(self, other: "Database | None") -> None:
+        """Has another database stand in for this one, until ``redirect(None)``: for tests."""
+        self._stand_in = other
+
+    def at(self, url: str | URL, **options: Any) -> "Database":
+        """One like this at another address, without its replicas and further databases.
+
+        options: those of the constructor that are to be different.
+        """
+        make = self._make
+        same: dict[str, Any] = {
+            "name": self.name,
+            "models": self._given_models,
+            "connect_timeout": make["connect_timeout"],
+            "busy_timeout": make["busy_timeout"],
+            "transaction_methods": self.transaction_methods,
+            "not_found": self.not_found,
+            **make["pool"],
+            **make["options"],
+        }
+        return Database(url, **{**same, **options})
 
     def new_session(self, lane: Lane) -> Session:
         """A session for a unit of work, which closes it."""
@@ -141,10 +178,6 @@ class Database:
             expire_on_commit=False,
             join_transaction_mode="create_savepoint",
         )
-
-    def pin(self, connection: AsyncConnection | None) -> None:
-        """Has everything go over one connection, until ``pin(None)``: what tests do."""
-        self._pinned = None if connection is None else connection.sync_connection
 
     # Opening and closing
 

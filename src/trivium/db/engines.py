@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from trivium.db.errors import CannotConnect
+from trivium.db.watching import watched
 
 __all__ = ["READING", "is_in_memory", "make_engine", "reading_from"]
 
@@ -53,11 +54,14 @@ def make_engine(
     if is_in_memory(url):
         # one connection that lives as long as the engine; units of work take turns at it
         pool = {**pool, "poolclass": AsyncAdaptedQueuePool, "pool_size": 1, "max_overflow": 0}
+    if "poolclass" in options:
+        pool = {}  # another pool has sizes of its own, or none
     timeout = _CONNECT_TIMEOUT.get(url.get_driver_name())
     arguments = {} if timeout is None else {timeout: max(1, round(connect_timeout))}
     arguments |= options.get("connect_args", {})
     engine = create_async_engine(url, **{**pool, **options, "connect_args": arguments})
     _tell_who_is_away(engine)
+    watched(engine)
     if kind == "sqlite":
         _prepare_sqlite(engine, round(busy_timeout * 1000))
     if not is_in_memory(url):

@@ -102,7 +102,10 @@ def guarded(
             raise _concurrent(lane)
         lane.user = task
         started = monotonic() if reads else 0.0
+        pin = lane.database.pinned
         try:
+            if pin is not None:
+                await pin.take(lane)
             try:
                 result = await method(*args, **kwargs)
             except DBAPIError as error:
@@ -121,6 +124,8 @@ def guarded(
             raise other from error
         finally:
             lane.user = outer
+            if pin is not None and outer is None and not lane.is_held:
+                pin.release(lane)
         return result
 
     return call

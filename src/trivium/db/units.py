@@ -103,13 +103,23 @@ class Lane:
                     left = _left_behind(self, session)
             finally:
                 # closing forgets the objects first, so that they can still be read
-                await session.close()
+                await self.abandon(session)
         if left:
             raise UncommittedWork(left)
         if error is None:
             await self.callbacks.run()
         else:
             self.callbacks.clear()
+
+    async def abandon(self, session: "Session | None" = None) -> None:
+        """Gives the connection back; what was not committed is undone, and nobody is told."""
+        session, self._session = session or self._session, None
+        try:
+            if session is not None:
+                await session.close()
+        finally:
+            if (pin := self.database.pinned) is not None:
+                pin.release(self)
 
 
 def _left_behind(lane: Lane, session: "Session") -> str:
@@ -206,6 +216,14 @@ class Unit:
                 failure = failure or other
         if failure is not None and failure is not error:
             raise failure
+
+    async def abandon(self) -> None:
+        """Undoes what was not committed, tells nobody, and refuses everything from then on."""
+        lanes, self._lanes = self.lanes, None
+        self.state = State.OVER
+        with CancelScope(shield=True):
+            for lane in lanes:
+                await lane.abandon()
 
     async def end(self, error: BaseException | None = None) -> None:
         """Settles, and refuses everything from then on."""
