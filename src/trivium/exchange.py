@@ -490,6 +490,13 @@ class Exchange:
             self._settlements = []
         self._settlements.append(settle)
 
+    def expect_settlements(self) -> None:
+        """Has this request be settled as one with what middleware hands on: the first that calls
+        ``before_reply`` may stand inside of it, and the last may ask outside.
+        """
+        if self._settlements is None:
+            self._settlements = []
+
     @property
     def has_settlements(self) -> bool:
         """Whether anything waits for the reply to be decided."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import Event, Task, create_task
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -9,12 +10,14 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import JSONResponse
 
 from tests.db.tables import Airline, Base
-from trivium import App, BackgroundTasks, Depends, HTTPException
+from trivium import App, BackgroundTasks, Depends, HTTPException, WebSocket
 from trivium.db import (
     Database,
     DoesNotExist,
+    NoSession,
     PoolExhausted,
     atomic,
     current_session,
@@ -111,8 +114,6 @@ async def test_what_fails_at_the_commit_is_the_reply(
 
     @app.exception_handler(IntegrityError)
     async def refused(request: Any, error: Exception) -> Any:
-        from starlette.responses import JSONResponse
-
         return JSONResponse({"detail": type(error).__name__}, 409)
 
     reply = await client.post("/")
@@ -281,3 +282,86 @@ async def test_a_reply_of_200_means_that_the_work_is_committed(
     assert statuses == {"UA": 200, "AA": 200, "DL": 200}
     assert again == 500
     assert await committed(database) == ["AA", "DL", "UA"]
+
+
+async def test_behind_middleware_the_commit_comes_before_the_reply_as_well(
+    app: App, database: Database
+) -> None:
+    seen: list[tuple[int, list[str]]] = []
+
+    @app.middleware("http")
+    async def look(request: Any, call_next: Any) -> Any:
+        reply = await call_next(request)
+        seen.append((reply.status_code, await committed(database)))
+        return reply
+
+    @app.post("/{code}")
+    async def create(code: str, db: AsyncSession = Depends(session)) -> None:
+        db.add(Airline(code=code, name=code))
+        await db.flush()
+        if code == "XX":
+            raise HTTPException(409)
+
+    async with AsyncTestClient(app) as client:
+        await client.post("/UA")
+        await client.post("/XX")
+
+    assert seen == [(200, ["UA"]), (409, ["UA"])]
+    assert database.engine.pool.checkedout() == 0
+
+
+async def test_a_task_started_by_a_request_has_no_session_after_its_end(
+    app: App, client: AsyncTestClient
+) -> None:
+    tasks: list[Task[None]] = []
+    is_answered = Event()
+
+    async def late() -> None:
+        await is_answered.wait()
+        current_session()
+
+    @app.get("/")
+    async def start() -> None:
+        tasks.append(create_task(late()))
+
+    await client.get("/")
+    is_answered.set()
+
+    with pytest.raises(NoSession, match="has ended"):
+        await tasks[0]
+
+
+async def test_a_websocket_has_a_unit_of_work_in_which_each_write_commits(
+    app: App, client: AsyncTestClient, database: Database
+) -> None:
+    @app.websocket("/")
+    async def talk(websocket: WebSocket) -> None:
+        await websocket.accept()
+        async for code in websocket.iter_text():
+            await execute(
+                text("INSERT INTO airlines VALUES (:code, :code)"), {"code": code}, write=True
+            )
+            await websocket.send_json(await codes())
+
+    async with client.websocket_connect("/") as websocket:
+        await websocket.send_text("UA")
+        assert await websocket.receive_json() == ["UA"]
+        assert await committed(database) == ["UA"]
+    assert database.engine.pool.checkedout() == 0
+
+
+async def test_an_exception_handler_may_query_after_the_rollback(
+    app: App, client: AsyncTestClient
+) -> None:
+    @app.exception_handler(ZeroDivisionError)
+    async def count(request: Any, error: Exception) -> Any:
+        return JSONResponse(await codes(), 400)
+
+    @app.post("/")
+    async def fail() -> None:
+        await execute(text("INSERT INTO airlines VALUES ('UA', 'United')"), write=True)
+        _ = 1 / 0
+
+    reply = await client.post("/")
+
+    assert (reply.status_code, reply.json()) == (400, [])

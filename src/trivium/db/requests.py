@@ -1,20 +1,20 @@
 """Units of work of an application's requests."""
 
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from trivium.binding.params import Depends
 from trivium.db.errors import DoesNotExist, Unavailable
-from trivium.db.units import Unit, make_current
+from trivium.db.units import State, Unit, entered
+from trivium.exchange import Exchange
+from trivium.stages.stage import Serve, Stage
 
 if TYPE_CHECKING:
     from trivium.app import App
     from trivium.db.database import Database
 
-__all__ = ["install"]
+__all__ = ["UnitsOfWork", "install"]
 
 RETRY_AFTER = 1
 """Seconds after which a client may try again when the database was busy or away."""
@@ -23,26 +23,43 @@ RETRY_AFTER = 1
 def install(database: "Database", app: "App") -> None:
     """Opens the database with the application, and gives each request a unit of work."""
     app.add_lifespan(database.lifespan)
-
-    async def unit_of_work(connection: HTTPConnection) -> AsyncIterator[None]:
-        method = connection.scope.get("method")
-        unit = Unit(database.databases, transactional=method in database.transaction_methods)
-        # it stays the current one: a stream and background tasks come after this
-        make_current(unit)
-        try:
-            yield
-        except BaseException as error:
-            await unit.settle(error)
-            raise
-        await unit.settle()
-
-    app.router.dependencies = [
-        Depends(unit_of_work, scope="function"),
-        *app.router.dependencies,
-    ]
+    app.add_stage(UnitsOfWork(database))
     app.add_exception_handler(Unavailable, _unavailable)
     if database.not_found:
         app.add_exception_handler(DoesNotExist, _not_found)
+
+
+class UnitsOfWork(Stage):
+    """Gives each request and each WebSocket a unit of work.
+
+    It is settled when the handler has returned and before the reply is sent. What streams, and the
+    background tasks, may use it afterwards; then it is settled once more, and over.
+    """
+
+    place: ClassVar[int] = 900
+
+    def __init__(self, database: "Database") -> None:
+        self._databases = database.databases
+        self._methods = database.transaction_methods
+
+    def wrap(self, serve: Serve) -> Serve:
+        databases, methods = self._databases, self._methods
+
+        async def served(ex: Exchange) -> None:
+            ex.expect_settlements()
+            unit = Unit(databases, transactional=ex.method in methods, on_use=ex.before_reply)
+            with entered(unit):
+                try:
+                    await serve(ex)
+                    if ex.has_settlements:
+                        await ex.settle()
+                except BaseException as error:
+                    await ex.settle(error)
+                    raise
+                finally:
+                    unit.state = State.OVER
+
+        return served
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:

@@ -11,7 +11,7 @@ connection back after each statement. A write begins a transaction on the primar
 it is committed, and from then on the unit reads from the primary.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Lane", "Unit", "Using", "current_session", "current_unit", "entered", "unit_or_none"]
 
+Settle: TypeAlias = Callable[[BaseException | None], Awaitable[None]]
 Using: TypeAlias = "str | Database | None"
 """Which database: its name, the Database itself, or ``None`` for the first."""
 
@@ -139,7 +140,8 @@ class Unit:
 
     transactional: everything is one transaction for each database, committed at the end. Two
         databases are committed one after the other.
-    on_use: called when the first database is used.
+    on_use: called with what settles the unit, when a database is used for the first time, and again
+        when that is so after it was settled.
     """
 
     __slots__ = ("_databases", "_lanes", "_on_use", "is_transactional", "state")
@@ -149,7 +151,7 @@ class Unit:
         databases: "Mapping[str, Database]",
         *,
         transactional: bool = False,
-        on_use: "Callable[[Unit], None] | None" = None,
+        on_use: Callable[[Settle], None] | None = None,
     ) -> None:
         self._databases = databases
         self._on_use = on_use
@@ -168,7 +170,7 @@ class Unit:
         if self._lanes is None:
             self._lanes = {}
             if self._on_use is not None:
-                self._on_use(self)
+                self._on_use(self.settle)
         lane = self._lanes.get(database.name)
         if lane is None:
             lane = self._lanes[database.name] = Lane(self, database)
