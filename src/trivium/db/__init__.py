@@ -7,6 +7,8 @@ It needs ``pip install 'trivium[db]'``. Names are imported when they are first a
     sessions.py       the session of a unit, and the dependency ``session``
     transactions.py   atomic, on_commit
     execution.py      one statement, where it should go
+    models/           Model, foreign_key and the on_delete rules
+    queries/          Model.objects: filter, annotate, prefetch_related, create
     signals.py        pre_save and its like
     errors.py         the tree of errors
 """
@@ -15,7 +17,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trivium.db.database import Database
+    from trivium.db.database import (
+        Database,
+    )
     from trivium.db.errors import (
         CannotConnect,
         ConcurrentUse,
@@ -23,10 +27,12 @@ if TYPE_CHECKING:
         DoesNotExist,
         FieldError,
         IntegrityFailure,
+        InvalidValue,
         MissingDriver,
         MultipleObjectsReturned,
         NoSession,
         NotLoaded,
+        NotSupported,
         PoolExhausted,
         ProtectedError,
         SerializationFailure,
@@ -35,8 +41,84 @@ if TYPE_CHECKING:
         UncommittedWork,
         UnknownDatabase,
     )
-    from trivium.db.execution import execute, stream
-    from trivium.db.sessions import Session, session
+    from trivium.db.execution import (
+        execute,
+        stream,
+    )
+    from trivium.db.models.base import (
+        Model,
+    )
+    from trivium.db.models.references import (
+        CASCADE,
+        DO_NOTHING,
+        PROTECT,
+        RESTRICT,
+        SET,
+        SET_DEFAULT,
+        SET_NULL,
+        foreign_key,
+    )
+    from trivium.db.models.types import (
+        UtcDateTime,
+    )
+    from trivium.db.queries.aggregates import (
+        Aggregate,
+        Avg,
+        Count,
+        Max,
+        Min,
+        StdDev,
+        StringAgg,
+        Sum,
+        Variance,
+    )
+    from trivium.db.queries.expressions import (
+        Case,
+        Cast,
+        Exists,
+        Expression,
+        F,
+        Func,
+        OuterRef,
+        Subquery,
+        Value,
+        When,
+    )
+    from trivium.db.queries.fetching import (
+        Prefetch,
+    )
+    from trivium.db.queries.lookups import (
+        lookup,
+        transform,
+    )
+    from trivium.db.queries.manager import (
+        Manager,
+        objects,
+    )
+    from trivium.db.queries.q import (
+        Q,
+    )
+    from trivium.db.queries.queryset import (
+        QuerySet,
+    )
+    from trivium.db.queries.windows import (
+        CumeDist,
+        DenseRank,
+        FirstValue,
+        Lag,
+        LastValue,
+        Lead,
+        NthValue,
+        Ntile,
+        PercentRank,
+        Rank,
+        RowNumber,
+        Window,
+    )
+    from trivium.db.sessions import (
+        Session,
+        session,
+    )
     from trivium.db.signals import (
         Signal,
         m2m_changed,
@@ -47,36 +129,94 @@ if TYPE_CHECKING:
         pre_migrate,
         pre_save,
     )
-    from trivium.db.transactions import atomic, on_commit, without_transaction
-    from trivium.db.units import current_session, current_unit
-    from trivium.db.waiting import wait
+    from trivium.db.transactions import (
+        atomic,
+        on_commit,
+        without_transaction,
+    )
+    from trivium.db.units import (
+        current_session,
+        current_unit,
+    )
+    from trivium.db.waiting import (
+        wait,
+    )
 
 __all__ = [
+    "Aggregate",
+    "Avg",
+    "CASCADE",
     "CannotConnect",
+    "Case",
+    "Cast",
     "ConcurrentUse",
+    "Count",
+    "CumeDist",
+    "DO_NOTHING",
     "Database",
     "DbError",
+    "DenseRank",
     "DoesNotExist",
+    "Exists",
+    "Expression",
+    "F",
     "FieldError",
+    "FirstValue",
+    "Func",
     "IntegrityFailure",
+    "InvalidValue",
+    "Lag",
+    "LastValue",
+    "Lead",
+    "Manager",
+    "Max",
+    "Min",
     "MissingDriver",
+    "Model",
     "MultipleObjectsReturned",
     "NoSession",
     "NotLoaded",
+    "NotSupported",
+    "NthValue",
+    "Ntile",
+    "OuterRef",
+    "PROTECT",
+    "PercentRank",
     "PoolExhausted",
+    "Prefetch",
     "ProtectedError",
+    "Q",
+    "QuerySet",
+    "RESTRICT",
+    "Rank",
+    "RowNumber",
+    "SET",
+    "SET_DEFAULT",
+    "SET_NULL",
     "SerializationFailure",
     "Session",
     "Signal",
+    "StdDev",
+    "StringAgg",
+    "Subquery",
+    "Sum",
     "TransactionMisuse",
     "Unavailable",
     "UncommittedWork",
     "UnknownDatabase",
+    "UtcDateTime",
+    "Value",
+    "Variance",
+    "When",
+    "Window",
     "atomic",
     "current_session",
     "current_unit",
     "execute",
+    "foreign_key",
+    "lookup",
     "m2m_changed",
+    "objects",
     "on_commit",
     "post_delete",
     "post_migrate",
@@ -86,6 +226,7 @@ __all__ = [
     "pre_save",
     "session",
     "stream",
+    "transform",
     "wait",
     "without_transaction",
 ]
@@ -99,10 +240,12 @@ _HOMES = {
         "DoesNotExist",
         "FieldError",
         "IntegrityFailure",
+        "InvalidValue",
         "MissingDriver",
         "MultipleObjectsReturned",
         "NoSession",
         "NotLoaded",
+        "NotSupported",
         "PoolExhausted",
         "ProtectedError",
         "SerializationFailure",
@@ -111,8 +254,74 @@ _HOMES = {
         "UncommittedWork",
         "UnknownDatabase",
     ),
-    "execution": ("execute", "stream"),
-    "sessions": ("Session", "session"),
+    "execution": (
+        "execute",
+        "stream",
+    ),
+    "models.base": ("Model",),
+    "models.references": (
+        "CASCADE",
+        "DO_NOTHING",
+        "PROTECT",
+        "RESTRICT",
+        "SET",
+        "SET_DEFAULT",
+        "SET_NULL",
+        "foreign_key",
+    ),
+    "models.types": ("UtcDateTime",),
+    "queries.aggregates": (
+        "Aggregate",
+        "Avg",
+        "Count",
+        "Max",
+        "Min",
+        "StdDev",
+        "StringAgg",
+        "Sum",
+        "Variance",
+    ),
+    "queries.expressions": (
+        "Case",
+        "Cast",
+        "Exists",
+        "Expression",
+        "F",
+        "Func",
+        "OuterRef",
+        "Subquery",
+        "Value",
+        "When",
+    ),
+    "queries.fetching": ("Prefetch",),
+    "queries.lookups": (
+        "lookup",
+        "transform",
+    ),
+    "queries.manager": (
+        "Manager",
+        "objects",
+    ),
+    "queries.q": ("Q",),
+    "queries.queryset": ("QuerySet",),
+    "queries.windows": (
+        "CumeDist",
+        "DenseRank",
+        "FirstValue",
+        "Lag",
+        "LastValue",
+        "Lead",
+        "NthValue",
+        "Ntile",
+        "PercentRank",
+        "Rank",
+        "RowNumber",
+        "Window",
+    ),
+    "sessions": (
+        "Session",
+        "session",
+    ),
     "signals": (
         "Signal",
         "m2m_changed",
@@ -123,8 +332,15 @@ _HOMES = {
         "pre_migrate",
         "pre_save",
     ),
-    "transactions": ("atomic", "on_commit", "without_transaction"),
-    "units": ("current_session", "current_unit"),
+    "transactions": (
+        "atomic",
+        "on_commit",
+        "without_transaction",
+    ),
+    "units": (
+        "current_session",
+        "current_unit",
+    ),
     "waiting": ("wait",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -12,6 +12,8 @@ The tree::
         ├── UncommittedWork         a unit of work ends with changes that nobody committed
         ├── TransactionMisuse       a transaction is begun, committed or retried where it cannot be
         ├── FieldError              there is no such field, lookup or relation
+        ├── InvalidValue            a value that the column cannot have; a ValueError too
+        ├── NotSupported            a query that cannot be made like that, or not on this database
         ├── NotLoaded               a relation or column was not loaded; the error says how
         │   the data are not as the program expects
         ├── DoesNotExist            one row was asked for, and there is none
@@ -45,10 +47,12 @@ __all__ = [
     "DoesNotExist",
     "FieldError",
     "IntegrityFailure",
+    "InvalidValue",
     "MissingDriver",
     "MultipleObjectsReturned",
     "NoSession",
     "NotLoaded",
+    "NotSupported",
     "PoolExhausted",
     "ProtectedError",
     "SerializationFailure",
@@ -100,6 +104,14 @@ class FieldError(DbError):
         if self.known:
             lines.append(f"  there are:    {', '.join(self.known)}")
         super().__init__("\n".join(lines))
+
+
+class InvalidValue(DbError, ValueError):
+    """A value cannot be that of the column it is compared with or assigned to."""
+
+
+class NotSupported(DbError):
+    """The query cannot be made like that, or not on this database; the message says how else."""
 
 
 class NotLoaded(DbError, exc.InvalidRequestError):

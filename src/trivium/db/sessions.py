@@ -57,6 +57,9 @@ class SyncSession(sqlalchemy.orm.Session):
             if not reads:
                 lane.wrote = True
             return lane.database.primary
+        if lane.is_streaming:
+            # a cursor lives in a transaction, which the reader does not begin
+            return lane.database.primary
         if reads:
             return lane.database.reader(after_write=lane.wrote)
         lane.is_open = lane.wrote = True
@@ -193,9 +196,12 @@ class Session(AsyncSession):
 
     async def stream(self, *args: Any, **options: Any) -> Any:
         """Executes, and gives the rows as they come; the connection is kept meanwhile."""
-        result = await _stream(self, *args, **options)
-        self.lane.is_streaming = True
-        return result
+        before, self.lane.is_streaming = self.lane.is_streaming, True
+        try:
+            return await _stream(self, *args, **options)
+        except BaseException:
+            self.lane.is_streaming = before
+            raise
 
     def _refuse_in_atomic(self, verb: str) -> None:
         if self.lane.depth:
