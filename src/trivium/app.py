@@ -1,7 +1,7 @@
 """The application: it composes the routes, the middleware, the lifespan and the documentation."""
 
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Protocol, TypeVar
 
@@ -453,7 +453,7 @@ class App(Starlette):
         else:
             await self._stages.serve(self._exchange(scope, receive, send), self._serve_staged)
 
-    async def serve_exchange(self, ex: Exchange) -> None:
+    def serve_exchange(self, ex: Exchange) -> Coroutine[Any, Any, None]:
         """The entry for servers that bring an exchange of their own, with ``scope`` made on demand.
 
         The same request through ``__call__`` gets the same answer.
@@ -466,17 +466,18 @@ class App(Starlette):
         if self.root_path:
             ex.scope["root_path"] = self.root_path
         if self._stages is None:
-            await self._serve_staged(ex)
-        else:
-            await self._stages.serve(ex, self._serve_staged)
+            return self._serve_staged(ex)
+        return self._stages.serve(ex, self._serve_staged)
 
-    async def _serve_staged(self, ex: Exchange) -> None:
+    def _serve_staged(self, ex: Exchange) -> Coroutine[Any, Any, None]:
         stack = self.middleware_stack or self._stack()
         if stack is self._plain_stack:
-            await self._serve_alone(ex)
-        else:
-            await stack(ex.handed_on(), ex.receive, ex.send)
-            await ex.settle()
+            return self._serve_alone(ex)
+        return self._serve_through(stack, ex)
+
+    async def _serve_through(self, stack: ASGIApp, ex: Exchange) -> None:
+        await stack(ex.handed_on(), ex.receive, ex.send)
+        await ex.settle()
 
     def _stack(self) -> ASGIApp:
         if self.middleware_stack is None:
@@ -518,11 +519,12 @@ class App(Starlette):
             await self._server_errors(self._serve)(ex.handed_on(), ex.receive, ex.send)
             return
         try:
-            await self.router.dispatcher.serve(ex)
+            await self.router.dispatcher.way_of(ex)(ex)
         except Exception as error:
             await self._answer(ex, error)
         finally:
-            await ex.release()
+            if ex.must_be_released:
+                await ex.release()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The innermost ASGI application: the routes, and the replies to handled errors."""

@@ -338,6 +338,10 @@ class Exchange:
                 self._body = await self._read_body()
         return self._body
 
+    def whole_body(self) -> bytes | None:
+        """The whole body, where it is there already and can be had without waiting."""
+        return self._body if self._connection is None else None
+
     async def _read_body(self) -> bytes:
         message = await self.receive()
         chunks: list[bytes] = []
@@ -512,6 +516,11 @@ class Exchange:
             except BaseException as failure:
                 await self.settle(failure)
                 raise
+
+    @property
+    def must_be_released(self) -> bool:
+        """Whether ``release`` has anything to do."""
+        return self._connection is not None or self._response is not None or self.has_scope
 
     async def release(self) -> None:
         """All is done: closes uploaded files, forgets what refers back to the exchange."""

@@ -9,6 +9,7 @@ import pytest
 from fastapi.encoders import jsonable_encoder as reference_encoder
 from fastapi.routing import _normalize_non_finite_floats
 from hypothesis import given, note
+from hypothesis import strategies as st
 from starlette.responses import JSONResponse
 
 from tests.differential.profiles import fuzz
@@ -141,3 +142,15 @@ def test_the_writer_without_the_c_module_writes_the_same(monkeypatch):
     monkeypatch.setattr(plain.json_encoder, "c_make_encoder", None)
     write = plain._writer(separators=(",", ":"), ascii_only=False, allow_nan=False)
     assert write({"a": [1, "ä"]}) == '{"a":[1,"ä"]}'
+
+
+FLAT = st.dictionaries(
+    st.text(), st.one_of(st.text(), st.integers(), st.booleans(), st.none()), max_size=5
+)
+
+
+@given(FLAT)
+def test_a_flat_object_has_the_bytes_that_json_writes(value):
+    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+    assert encode_json(value) == written.encode()

@@ -8,6 +8,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
+from pydantic_core import from_json
+
 from trivium.binding.body import read_body
 from trivium.binding.callables import CallKind, name_of
 from trivium.binding.dependant import Dependant
@@ -55,6 +57,7 @@ class Plan:
         "handler",
         "in_thread",
         "is_threaded",
+        "may_be_ready",
         "steps",
         "strict_content_type",
     )
@@ -84,6 +87,34 @@ class Plan:
             self.in_thread = []
         self._visit = visitor(self.in_thread) if self.in_thread else None
         self._context: EndpointContext | None = None
+        self.may_be_ready = (
+            type(self).call is Plan.call
+            and not self.steps
+            and self.handler.kind is CallKind.ASYNC
+            and body != "form"
+        )
+        """Whether ``ready_arguments`` is worth asking."""
+
+    def ready_arguments(self, ex: Exchange) -> dict[str, Any] | None:
+        """The arguments of an ``async def`` handler, where all of them can be had without waiting.
+
+        None where ``call`` has to be awaited instead. Raises as it does.
+        """
+        body: Any = Undefined
+        if self.body is not None:
+            raw = ex.whole_body()
+            if raw is None or ex.header(b"content-type") != "application/json":
+                return None
+            if raw:
+                try:
+                    body = from_json(raw)
+                except ValueError:
+                    return None
+        run = Run(0, body)
+        arguments = self._arguments.make(ex, run)
+        if arguments is None:
+            raise self._invalid(ex, run)
+        return arguments
 
     async def call(self, ex: Exchange, finish: Finish) -> Any:
         """Runs the plan for one request.

@@ -17,6 +17,7 @@ from json import encoder as json_encoder
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from trivium.responding.encoders import ENCODERS_BY_TYPE, LEAF_TYPES, jsonable_encoder
 
@@ -26,6 +27,8 @@ Writer: TypeAlias = Callable[[Any], str]
 
 # Exact types throughout: a subclass may be an enum, a named tuple, or have a say of its own.
 _ATOMS = frozenset({str, int, float, bool, type(None)})
+# Pydantic writes these as ``json`` does, several times faster. It writes large floats differently.
+_SAME_TO_PYDANTIC = frozenset({str, int, bool, type(None)})
 _SEQUENCES = frozenset({list, tuple, set, frozenset, deque})
 
 
@@ -35,6 +38,16 @@ def encode_json(value: Any) -> bytes:
     Raises ``ValueError`` for NaN and the infinities, which JSON does not have, ``TypeError`` or
     ``ValueError`` for what cannot be encoded, ``UnicodeEncodeError`` for a lone surrogate.
     """
+    if type(value) is dict:
+        for key, item in value.items():
+            if type(item) not in _SAME_TO_PYDANTIC or type(key) is not str or key[:3] == "_sa":
+                break
+        else:
+            try:
+                return to_json(value)
+            except ValueError:
+                # a lone surrogate: the error is raised below
+                return _write_compact(value).encode()
     return _write_compact(_plain(value)).encode()
 
 

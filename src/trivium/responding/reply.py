@@ -5,6 +5,7 @@ plain value, a response class of the author's, or a stream.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel
@@ -23,6 +24,10 @@ __all__ = ["Finish", "Outcome", "allows_body", "dump_value", "finisher"]
 Outcome: TypeAlias = Reply | Response
 Finish: TypeAlias = Callable[[Any, Exchange], Outcome]
 Context: TypeAlias = Callable[[Exchange], EndpointContext]
+
+
+# half of what the class takes to be called
+_new_reply: Callable[[tuple[int, RawHeaders, bytes, Any]], Reply] = partial(tuple.__new__, Reply)
 
 
 def allows_body(status_code: int | str | None) -> bool:
@@ -75,7 +80,7 @@ def _json_finisher(write: Callable[[Any, Exchange], bytes], status_code: int | N
         chosen = ex.chosen
         if chosen is None and has_body:
             headers: RawHeaders = [(b"content-length", b"%d" % len(body)), JSON_TYPE]
-            return Reply(declared, headers, body, ex.background)
+            return _new_reply((declared, headers, body, ex.background))
         return _reply_as_chosen(declared, chosen, body, ex.background)
 
     return finish

@@ -54,6 +54,10 @@ class Dispatcher:
 
     async def serve(self, ex: Exchange) -> None:
         """Serves one request or connection."""
+        await self.way_of(ex)(ex)
+
+    def way_of(self, ex: Exchange) -> Serve:
+        """What serves the request. Notes the route and the values of the path."""
         path = ex.path
         if ex.is_websocket:
             table, method = self.websocket, "GET"
@@ -64,20 +68,16 @@ class Dispatcher:
         if found is None:
             found, allowed = self._ask(table, path, method, ex.scope)
             if found is None:
-                await self._nowhere(ex, path)
-                return
-        entry = found.entry
-        if found.child_scope is None:
-            ex.found(entry.route, entry.endpoint, found.path_params)
+                return self._nowhere
+        entry, path_params, child_scope = found
+        if child_scope is None:
+            ex.found(entry.route, entry.endpoint, path_params)
         else:
             scope = ex.scope
-            scope.update(found.child_scope)
+            scope.update(child_scope)
             scope["route"] = ex.route = entry.route
             ex.path_params = scope.get("path_params") or {}
-        if allowed:
-            await _refuse(ex, allowed)
-            return
-        await entry.serve(ex)
+        return _refusal(allowed) if allowed else entry.serve
 
     def match(self, path: str, method: str) -> Found | None:
         """The route that would answer, for tools; mounts and hosts are not followed."""
@@ -88,7 +88,7 @@ class Dispatcher:
             if not entry.decides and entry.accepts(method):
                 params = entry.path_params(values)
                 if params is not None:
-                    return Found(entry, params)
+                    return entry, params, None
         return None
 
     def _ask(
@@ -106,20 +106,21 @@ class Dispatcher:
             if entry.decides:
                 match, child_scope = entry.route.matches(scope)
                 if match is Match.FULL:
-                    return Found(entry, {}, child_scope), None
+                    return (entry, {}, child_scope), None
                 if match is Match.PARTIAL and partial is None:
-                    partial = Found(entry, {}, child_scope)
+                    partial = (entry, {}, child_scope)
                 continue
             params = entry.path_params(values)
             if params is None:
                 continue
             if entry.accepts(method):
-                return Found(entry, params), None
-            refusing = refusing or Found(entry, params)
+                return (entry, params, None), None
+            refusing = refusing or (entry, params, None)
             allowed |= entry.methods or set()
         return refusing or partial, allowed
 
-    async def _nowhere(self, ex: Exchange, path: str) -> None:
+    async def _nowhere(self, ex: Exchange) -> None:
+        path = ex.path
         if not ex.is_websocket:
             if self.fallbacks.redirect_slashes and path != "/":
                 redirect = self._with_other_slash(ex.scope, path)
@@ -204,10 +205,14 @@ def _starlette_server(route: BaseRoute) -> Serve:
     return serve
 
 
-async def _refuse(ex: Exchange, allowed: set[str]) -> None:
+def _refusal(allowed: set[str]) -> Serve:
     """The path is there, the method is not (RFC 9110, section 15.5.6)."""
     headers = {"Allow": ", ".join(sorted(allowed))}
-    if "app" in ex.scope:
-        raise HTTPException(status_code=405, headers=headers)
-    response = PlainTextResponse("Method Not Allowed", status_code=405, headers=headers)
-    await response(ex.scope, ex.receive, ex.send)
+
+    async def refuse(ex: Exchange) -> None:
+        if "app" in ex.scope:
+            raise HTTPException(status_code=405, headers=headers)
+        response = PlainTextResponse("Method Not Allowed", status_code=405, headers=headers)
+        await response(ex.scope, ex.receive, ex.send)
+
+    return refuse

@@ -67,12 +67,19 @@ class Operation:
 
     async def serve(self, ex: Exchange) -> None:
         """Answers one request whose path and method fit."""
-        compiled = self.compiled(ex.overrides)
-        if compiled.custom_handler is not None:
+        compiled = self._compiled
+        if compiled is None or ex.overrides:
+            compiled = self.compiled(ex.overrides)
+        plan, finish, custom_handler = compiled
+        if custom_handler is not None:
             await conclude(ex, compiled.produce_custom)
             return
         try:
-            outcome = await compiled.plan.call(ex, compiled.finish)
+            arguments = plan.ready_arguments(ex) if plan.may_be_ready else None
+            if arguments is None:
+                outcome = await plan.call(ex, finish)
+            else:
+                outcome = finish(await plan.handler.call(**arguments), ex)
         except BaseException as error:
             await _unwind(ex, error)
             raise

@@ -52,7 +52,7 @@ class Entry:
     def accepts(self, method: str) -> bool:
         return self.methods is None or method in self.methods
 
-    def path_params(self, values: tuple[str, ...]) -> dict[str, Any] | None:
+    def path_params(self, values: Sequence[str]) -> dict[str, Any] | None:
         """The values of the path by name; None where a convertor refuses one after all."""
         template = self.template
         if template is None or not template.names:
@@ -76,13 +76,8 @@ class Entry:
         return self.decides or self.methods is None
 
 
-@dataclass(slots=True)
-class Found:
-    """A route that answers, with the path's values or what the route itself made of the scope."""
-
-    entry: Entry
-    path_params: dict[str, Any]
-    child_scope: Scope | None = None
+Found: TypeAlias = tuple[Entry, dict[str, Any], Scope | None]
+"""A route that answers, with the path's values or what the route itself made of the scope."""
 
 
 class _Leaf:
@@ -104,14 +99,20 @@ class _Leaf:
             self.by_method.setdefault(method, entry)
 
 
+# Says that there are several; never served.
+_SEVERAL = _Leaf()
+
+
 class _Node:
     """A place in the tree: what may follow here."""
 
-    __slots__ = ("anything", "leaf", "patterns", "statics", "tails")
+    __slots__ = ("anything", "forks", "leaf", "patterns", "statics", "tails")
 
     def __init__(self) -> None:
         self.statics: dict[str, _Node] = {}
         self.anything: _Node | None = None
+        self.forks = False
+        """Whether more than the next segment as a whole decides the way from here."""
         self.patterns: dict[str, tuple[Matcher, tuple[str, ...], _Node]] = {}
         self.tails: dict[str, tuple[Matcher, tuple[str, ...], _Leaf]] = {}
         self.leaf: _Leaf | None = None
@@ -128,7 +129,7 @@ class Table:
         for entry in entries:
             if entry.template is not None:
                 self._insert(entry, entry.template)
-        self._static: dict[str, dict[str, tuple[Entry, tuple[str, ...]]]] = {}
+        self._static: dict[str, dict[str, tuple[Entry, Sequence[str]]]] = {}
         for entry in entries:
             if entry.template is not None and not entry.template.names:
                 self._settle(entry.template.path)
@@ -142,10 +143,19 @@ class Table:
         if settled is not None:
             choice = settled.get(method)
             return None if choice is None else _found(*choice)
+        parts = path.split("/")
+        values: Sequence[str]
+        leaf, values = self._only_hit(parts)
+        if leaf is not _SEVERAL:
+            if leaf is None or (entry := leaf.by_method.get(method)) is None:
+                return None
+            if entry.order > leaf.first_to_ask or entry.order > self._first_undecided:
+                return None
+            return _found(entry, values)
         best: Entry | None = None
-        best_values: tuple[str, ...] = ()
+        best_values: Sequence[str] = ()
         first_to_ask = self._first_undecided
-        for leaf, values in self._hits(path):
+        for leaf, values in self._all_hits(parts):
             first_to_ask = min(first_to_ask, leaf.first_to_ask)
             entry = leaf.by_method.get(method)
             if entry is not None and (best is None or entry.order < best.order):
@@ -154,7 +164,7 @@ class Table:
             return None
         return _found(best, best_values)
 
-    def candidates(self, path: str) -> list[tuple[Entry, tuple[str, ...]]]:
+    def candidates(self, path: str) -> list[tuple[Entry, Sequence[str]]]:
         """Every route whose path matches, in order of declaration, whatever its methods."""
         found = [(entry, values) for leaf, values in self._hits(path) for entry in leaf.entries]
         found += [(entry, ()) for entry in self._undecided]
@@ -165,7 +175,7 @@ class Table:
         """Works out once what answers a path without parameters."""
         if path in self._static:
             return
-        settled: dict[str, tuple[Entry, tuple[str, ...]]] = {}
+        settled: dict[str, tuple[Entry, Sequence[str]]] = {}
         for entry, values in self.candidates(path):
             if entry.must_be_asked:
                 break
@@ -182,6 +192,7 @@ class Table:
                 names = tuple(name for part in segments[index:] for name in part.groups)
                 if pattern not in node.tails:
                     node.tails[pattern] = (re.compile(pattern).fullmatch, names, _Leaf())
+                    node.forks = True
                 node.tails[pattern][2].add(entry)
                 return
             node = _next(node, segment)
@@ -189,29 +200,35 @@ class Table:
             node.leaf = _Leaf()
         node.leaf.add(entry)
 
-    def _hits(self, path: str) -> list[tuple[_Leaf, tuple[str, ...]]]:
+    def _hits(self, path: str) -> list[tuple[_Leaf, Sequence[str]]]:
         """The leaves that the path leads to, each with the values on the way."""
         parts = path.split("/")
-        node, values = self._root, []
+        leaf, values = self._only_hit(parts)
+        if leaf is _SEVERAL:
+            return self._all_hits(parts)
+        return [] if leaf is None else [(leaf, values)]
+
+    def _only_hit(self, parts: list[str]) -> tuple[_Leaf | None, Sequence[str]]:
+        """The one leaf that the path leads to, ``_SEVERAL`` where there is more than one way."""
+        node = self._root
+        values: list[str] = []
         for part in parts:
-            if node.patterns or node.tails:
-                return self._all_hits(parts)
+            if node.forks:
+                return _SEVERAL, ()
             following = node.statics.get(part)
             if following is None:
                 following = node.anything
                 if following is None or not part:
-                    return []
+                    return None, ()
                 values.append(part)
             elif node.anything is not None:
-                return self._all_hits(parts)
+                return _SEVERAL, ()
             node = following
-        if node.tails:
-            return self._all_hits(parts)
-        return [] if node.leaf is None else [(node.leaf, tuple(values))]
+        return (_SEVERAL if node.tails else node.leaf), values
 
-    def _all_hits(self, parts: list[str]) -> list[tuple[_Leaf, tuple[str, ...]]]:
+    def _all_hits(self, parts: list[str]) -> list[tuple[_Leaf, Sequence[str]]]:
         """As ``_hits``, where there is more than one way to go."""
-        hits: list[tuple[_Leaf, tuple[str, ...]]] = []
+        hits: list[tuple[_Leaf, Sequence[str]]] = []
         last = len(parts)
         pending: list[tuple[_Node, int, tuple[str, ...]]] = [(self._root, 0, ())]
         while pending:
@@ -287,9 +304,12 @@ def _next(node: _Node, segment: _Segment) -> _Node:
     if segment.pattern not in node.patterns:
         match = re.compile(segment.pattern).fullmatch
         node.patterns[segment.pattern] = (match, segment.groups, _Node())
+        node.forks = True
     return node.patterns[segment.pattern][2]
 
 
-def _found(entry: Entry, values: tuple[str, ...]) -> Found | None:
+def _found(entry: Entry, values: Sequence[str]) -> Found | None:
+    if not values:
+        return entry, {}, None
     path_params = entry.path_params(values)
-    return None if path_params is None else Found(entry, path_params)
+    return None if path_params is None else (entry, path_params, None)

@@ -40,7 +40,10 @@ class DirectExchange(Exchange):
     _scope: Scope | None = None
     _received: bytes | bytearray = b""
     _has_all = False
+    _is_begun = False
+    """Whether somebody has taken some of the body."""
     _is_given = False
+    """Whether somebody has taken all of it."""
     _dropped = 0
     _waiter: asyncio.Future[None] | None = None
     _expects_continue = False
@@ -203,12 +206,18 @@ class DirectExchange(Exchange):
             and self.version != "1.0"
         )
 
+    def whole_body(self) -> bytes | None:
+        if self._body is None and self._has_all and not self._is_begun:
+            self._body = self._taken_body()
+        return super().whole_body()
+
     async def _read_body(self) -> bytes:
         if not self._has_all:
             await self._read_rest()
-        if self._is_given and not self._received:
-            return b""
-        self._is_given = True
+        return self._taken_body()
+
+    def _taken_body(self) -> bytes:
+        self._is_given = self._is_begun = True
         body, self._received = self._received, b""
         return body if type(body) is bytes else bytes(body)
 
@@ -240,6 +249,7 @@ class DirectExchange(Exchange):
         if self._is_over():
             return _DISCONNECT
         body, self._received = bytes(self._received), b""
+        self._is_begun = True
         if self._has_all:
             self._is_given = True
         else:

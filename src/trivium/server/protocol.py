@@ -13,6 +13,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
 from copy import copy
+from functools import partial
 from typing import Any, TypeAlias
 from urllib.parse import unquote
 
@@ -36,6 +37,8 @@ __all__ = ["DirectProtocol"]
 Serve: TypeAlias = Callable[[DirectExchange], Coroutine[Any, Any, None]]
 
 _HIGH_WATER = 64 * 1024
+_SMALL = 4096
+"""Bytes of a packet that needs no counting: every bound is larger."""
 _MOST_WAITING = 16
 """Requests of one connection that may wait for their turn before reading pauses."""
 
@@ -97,6 +100,8 @@ class DirectProtocol(asyncio.Protocol):
         self._head_size = 0
         """Bytes of the head that came in earlier packets."""
         self._packet_size = 0
+        self._version: str | None = None
+        """The version of all requests in the packet, where it is known already."""
         self._reading: DirectExchange | None = None
         """The request whose body is coming in."""
         self._current: DirectExchange | None = None
@@ -146,9 +151,14 @@ class DirectProtocol(asyncio.Protocol):
         if self._refusal is not None or self._upgrade is not None:
             return
         if self._reading is None:
-            self._packet_size = len(data)
-            if not self._head_size:
+            self._packet_size = size = len(data)
+            if self._head_size:
+                self._version = None
+            else:
                 self._since = self._clock.now
+                # Asking the parser for it costs more than the rest of what it is asked.
+                is_common = size < _SMALL and data.count(b"HTTP/") == data.count(b"HTTP/1.1")
+                self._version = "1.1" if is_common else None
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -180,7 +190,7 @@ class DirectProtocol(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         url, headers, parser = self._url, self._headers, self._parser
         self._url, self._headers = b"", []
-        if self._head_size + self._packet_size > 4096 or len(headers) > 32:
+        if self._head_size + self._packet_size > _SMALL or len(headers) > 32:
             self._bound_head(url, headers)
         self._head_size = 0
         self._head_is_complete = True
@@ -199,7 +209,7 @@ class DirectProtocol(asyncio.Protocol):
             raw_path,
             query,
             headers,
-            parser.get_http_version(),
+            self._version or parser.get_http_version(),
             parser.should_keep_alive(),
         )
         if parser.should_upgrade() and self._is_handshake(ex):
@@ -257,11 +267,13 @@ class DirectProtocol(asyncio.Protocol):
             if self._limit is not None and self._is_over_limit():
                 _log.warning("Exceeded concurrency limit.")
                 serve = self._serve_busy
-            task = self._start(self._answer(ex, serve))
+            task = self._start(serve(ex))
             if not task.done():
                 ex.task = task
                 self.server_state.tasks.add(task)
-                task.add_done_callback(self.server_state.tasks.discard)
+                task.add_done_callback(partial(self._ended, ex))
+            elif not ex.is_complete or task.cancelled() or task.exception() is not None:
+                self._ended(ex, task)
         if self._current is None and not self.is_lost:
             if self._refusal is not None:
                 self._send_refusal(self._refusal)
@@ -274,19 +286,20 @@ class DirectProtocol(asyncio.Protocol):
         state, limit = self.server_state, self._limit
         return limit is not None and (len(state.connections) >= limit or len(state.tasks) >= limit)
 
-    async def _answer(self, ex: DirectExchange, serve: Serve) -> None:
-        try:
-            await serve(ex)
-        except BaseException as error:
-            if not ex.is_lost or not isinstance(error, asyncio.CancelledError):
-                _log.error("Exception in ASGI application\n", exc_info=error)
-            ex.fail()
-        else:
-            if not ex.is_complete and not ex.is_lost:
-                what = "completing" if ex.reply_started else "starting"
-                _log.error("ASGI callable returned without %s response.", what)
-                ex.fail()
+    def _ended(self, ex: DirectExchange, task: "asyncio.Task[None]") -> None:
+        """The application is done with a request, one way or another."""
+        self.server_state.tasks.discard(task)
         ex.task = None
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if error is not None:
+            if not (ex.is_lost and task.cancelled()):
+                _log.error("Exception in ASGI application\n", exc_info=error)
+        elif ex.is_complete or ex.is_lost:
+            return
+        else:
+            what = "completing" if ex.has_begun else "starting"
+            _log.error("ASGI callable returned without %s response.", what)
+        ex.fail()
 
     async def _serve_asgi(self, ex: DirectExchange) -> None:
         result = await self.app(ex.scope, ex.receive, ex.send)

@@ -72,17 +72,17 @@ class ObservedDispatcher(Dispatcher):
         found, allowed = super()._ask(table, path, method, scope)
         if found is not None and allowed:
             # a method that the path does not take: it is that path's request all the same
-            _report(found.entry.route)
+            _report(found[0].route)
         return found, allowed
 
-    async def _nowhere(self, ex: Exchange, path: str) -> None:
+    async def _nowhere(self, ex: Exchange) -> None:
         observation = current()
         if observation is not None and not ex.is_websocket:
             for one in self.frontends.placed:
-                if one.frontend.relative_path(one.prefix, path) is not None:
+                if one.frontend.relative_path(one.prefix, ex.path) is not None:
                     observation.select(one.frontend.full_path(one.prefix).rstrip("/") + "/{path}")
                     break
-        await super()._nowhere(ex, path)
+        await super()._nowhere(ex)
 
     def _with_other_slash(self, scope: Scope, path: str) -> Scope | None:
         redirect = super()._with_other_slash(scope, path)
