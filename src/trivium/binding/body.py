@@ -39,7 +39,7 @@ async def read_body(
     is_form: bool,
     strict_content_type: bool,
     form_limits: FormLimits,
-    context: Callable[[], EndpointContext],
+    context: Callable[[Exchange], EndpointContext],
 ) -> Any:
     """The parsed body: a FormData, what the JSON says, the bytes of anything else, or Undefined.
 
@@ -60,7 +60,7 @@ async def read_body(
         if not raw:
             return Undefined
         if _is_json(ex.header(b"content-type"), strict_content_type):
-            return await _parsed_json(ex, raw)
+            return _parsed_json(raw) if ex.parses_plain_json else await ex.request.json()
         return raw
     except json.JSONDecodeError as error:
         raise RequestValidationError(
@@ -74,7 +74,7 @@ async def read_body(
                 }
             ],
             body=error.doc,
-            endpoint_ctx=context(),
+            endpoint_ctx=context(ex),
         ) from error
     except StarletteHTTPException:
         raise
@@ -180,9 +180,7 @@ def _embedded_value(field: Field) -> BodyArguments:
     return take
 
 
-async def _parsed_json(ex: Exchange, raw: bytes) -> Any:
-    if not ex.parses_plain_json:
-        return await ex.request.json()
+def _parsed_json(raw: bytes) -> Any:
     try:
         return from_json(raw)
     except ValueError:

@@ -48,7 +48,10 @@ class Plan:
 
     __slots__ = (
         "_arguments",
+        "_call",
         "_context",
+        "_is_awaited",
+        "_reads_form",
         "_visit",
         "body",
         "dependant",
@@ -79,7 +82,10 @@ class Plan:
         self.steps, self.handler = compile_steps(
             dependant, embed=embed_body_fields, is_form=body == "form", overrides=overrides
         )
+        self._call = self.handler.call
+        self._is_awaited = self.handler.kind is CallKind.ASYNC
         self._arguments = self.handler.arguments
+        self._reads_form = self._arguments.reads_form
         self.groups, self.in_thread = grouped(self.steps)
         self.is_threaded = self.handler.kind is CallKind.SYNC
         if self.in_thread and not self.is_threaded:
@@ -129,24 +135,23 @@ class Plan:
                 is_form=self.body == "form",
                 strict_content_type=self.strict_content_type,
                 form_limits=self.form_limits,
-                context=lambda: self.context(ex),
+                context=self.context,
             )
         run = Run(len(self.steps), body)
         if self.groups:
             await run_groups(self.groups, ex, run)
-        if self.handler.arguments.reads_form:
+        if self._reads_form:
             if self._visit is not None:
                 await in_thread(self._visit, ex, run, limited=not ex.is_holding)
-            await self.handler.arguments.take_form(run)
+            await self._arguments.take_form(run)
         if self.is_threaded:
             limited = not ex.is_holding
             return await in_thread(self._call_in_thread, ex, run, finish, limited=limited)
         arguments = self._arguments.make(ex, run)
         if arguments is None:
             raise self._invalid(ex, run)
-        if self.handler.kind is CallKind.ASYNC:
-            return finish(await self.handler.call(**arguments), ex)
-        return finish(self.handler.call(**arguments), ex)
+        result = self._call(**arguments)
+        return finish(await result if self._is_awaited else result, ex)
 
     def context(self, ex: Exchange) -> EndpointContext:
         """Which handler this is, for the message of a validation error."""
@@ -164,12 +169,12 @@ class Plan:
         return any(below.call in dependencies for below in self.dependant.walk())
 
     def _call_in_thread(self, ex: Exchange, run: Run, finish: Finish) -> Any:
-        if self._visit is not None and not self.handler.arguments.reads_form:
+        if self._visit is not None and not self._reads_form:
             self._visit(ex, run)
         arguments = self._arguments.make(ex, run)
         if arguments is None:
             raise self._invalid(ex, run)
-        return finish(self.handler.call(**arguments), ex)
+        return finish(self._call(**arguments), ex)
 
     def _invalid(self, ex: Exchange, run: Run) -> ValidationException:
         context, errors = self.context(ex), run.errors or []

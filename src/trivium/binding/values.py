@@ -95,7 +95,7 @@ class Arguments:
     def make(self, ex: Exchange, run: Run) -> dict[str, Any] | None:
         """What to call with; None, with the errors noted, where something does not validate."""
         values = run.values
-        arguments = {name: values[index] for name, index in self.inputs}
+        arguments = {name: values[index] for name, index in self.inputs} if self.inputs else {}
         errors: Errors | None = None
         for read in self._readers:
             found = read(ex, arguments)

@@ -110,7 +110,13 @@ def _model_writer(
     checker = field.checker
     validate = checker.validator.validate_python
     to_json = checker.serializer.to_json
+    # Pydantic reads each keyword it is given, and most are what it takes to be said anyway.
     options: dict[str, Any] = {"by_alias": True, **dump}
+    options = {
+        name: value
+        for name, value in options.items()
+        if name == "by_alias" or (value is not None and value is not False)
+    }
     trusted = _trusted_model(field)
 
     def write(value: Any, ex: Exchange) -> bytes:

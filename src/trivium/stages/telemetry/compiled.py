@@ -146,7 +146,7 @@ class ObservedPlan(Plan):
                 is_form=self.body == "form",
                 strict_content_type=self.strict_content_type,
                 form_limits=self.form_limits,
-                context=lambda: self.context(ex),
+                context=self.context,
             )
         except RequestValidationError as error:
             observation.refused(error)
