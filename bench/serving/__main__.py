@@ -19,9 +19,9 @@ from bench.serving.goals import verdicts
 from bench.serving.peers import BY_NAME as PEERS
 from bench.serving.peers import Peer
 from bench.serving.plot import draw
-from bench.serving.processes import cores
 from bench.serving.rounds import Plan, Run
-from bench.serving.server import NotServing
+from trivium.cli.benchmark.errors import LoadFailed, NotServing
+from trivium.cli.benchmark.processes import cores
 
 RESULTS = Path(__file__).parents[1] / "results"
 QUICK_PEERS = ("limit", "bare", "trivium", "trivium-asgi", "fastapi", "starlette", "flask")
@@ -128,14 +128,14 @@ def _measure(
                 streams[peer.name] = lasting.hold_streams(
                     peer, streams=options.streams, seconds=options.hold, python=python, cores=both
                 )
-            except (NotServing, load.LoadFailed) as error:
+            except (NotServing, LoadFailed) as error:
                 streams[peer.name] = str(error)
         if options.growth and (options.peers or peer.framework == "Trivium"):
             try:
                 growth[peer.name] = lasting.grow(
                     peer, early=10_000, late=options.growth, python=python, cores=both, say=say
                 )
-            except (NotServing, load.LoadFailed) as error:
+            except (NotServing, LoadFailed) as error:
                 growth[peer.name] = str(error)
     command = shlex.join(["python", "-m", "bench.serving", *sys.argv[1:]])
     how = (

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from bench.serving import load
 from bench.serving.endpoints import BY_NAME
 from bench.serving.peers import Peer
-from bench.serving.processes import Memory, memory
-from bench.serving.server import PROGRAMS, NotServing, Server
+from bench.serving.server import PROGRAMS, serve
+from trivium.cli.benchmark.errors import LoadFailed, NotServing
+from trivium.cli.benchmark.processes import Memory, memory
 
 IMPORT = """
 import json, sys, time
@@ -51,14 +52,14 @@ def measure(
                 say(f"one route, {number + 1} of {repetitions}: {peer.name}")
                 try:
                     _once(peer, alone, seconds if number == 0 else 0, python, cores)
-                except (NotServing, load.LoadFailed, OSError, ValueError) as error:
+                except (NotServing, LoadFailed, OSError, ValueError) as error:
                     alone.reason = str(error)
     return found
 
 
 def _once(peer: Peer, alone: Alone, seconds: float, python: str, cores: tuple[int, int]) -> None:
     load_core, server_core = cores
-    with Server.of(peer, python=python, core=server_core, one_route=True) as server:
+    with serve(peer, python=python, core=server_core, one_route=True) as server:
         alone.startup.append(server.startup_seconds)
         alone.startup_cpu.append(server.startup_cpu_seconds)
         alone.started.append(memory(server.pid))

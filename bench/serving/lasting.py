@@ -13,9 +13,10 @@ from bench.serving import load
 from bench.serving.endpoints import BY_NAME, Endpoint
 from bench.serving.load import ROOT
 from bench.serving.peers import Peer
-from bench.serving.processes import Memory, memory
 from bench.serving.programs.shared import TICK
-from bench.serving.server import Server
+from bench.serving.server import serve
+from trivium.cli.benchmark.errors import LoadFailed
+from trivium.cli.benchmark.processes import Memory, memory
 
 Say = Callable[[str], None]
 
@@ -56,7 +57,7 @@ def hold_streams(
     """
     _allow_files(streams)
     load_core, server_core = cores
-    with Server.of(peer, python=python, core=server_core) as server:
+    with serve(peer, python=python, core=server_core) as server:
         before = memory(server.pid)
         client = subprocess.Popen(
             [
@@ -72,7 +73,7 @@ def hold_streams(
             try:
                 opened = _line(client)
                 if opened["failed"]:
-                    raise load.LoadFailed(opened["failed"])
+                    raise LoadFailed(opened["failed"])
                 while_open = memory(server.pid)
                 told = _line(client)
                 server.check_alive()
@@ -97,7 +98,7 @@ def _line(client: "subprocess.Popen[str]") -> dict[str, Any]:
     assert client.stdout is not None
     line = client.stdout.readline()
     if not line:
-        raise load.LoadFailed(f"the client ended with status {client.wait()}")
+        raise LoadFailed(f"the client ended with status {client.wait()}")
     told: dict[str, Any] = json.loads(line)
     return told
 
@@ -107,7 +108,7 @@ def _allow_files(streams: int) -> None:
     needed = streams + 500
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < needed:
-        raise load.LoadFailed(f"{needed} open files are needed, and {hard} allowed (ulimit -Hn)")
+        raise LoadFailed(f"{needed} open files are needed, and {hard} allowed (ulimit -Hn)")
     if soft < needed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
@@ -140,7 +141,7 @@ def grow(
 ) -> Growth:
     """Loads one server with all kinds of requests until `late` have been answered."""
     load_core, server_core = cores
-    with Server.of(peer, python=python, core=server_core) as server:
+    with serve(peer, python=python, core=server_core) as server:
         done = 0
         after: dict[int, tuple[int, Memory]] = {}
         seconds = 0.15

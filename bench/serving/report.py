@@ -15,8 +15,8 @@ from bench.serving.endpoints import Endpoint
 from bench.serving.goals import Verdict
 from bench.serving.lasting import Growth, Streams
 from bench.serving.peers import Peer
-from bench.serving.processes import Memory
 from bench.serving.rounds import Results, Sample
+from trivium.cli.benchmark.processes import Memory
 
 NOTHING = "–"
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from bench.serving import load, replies
 from bench.serving.endpoints import Endpoint
 from bench.serving.peers import Peer
-from bench.serving.processes import cpu_seconds
-from bench.serving.server import NotServing, Server
+from bench.serving.server import serve
+from trivium.cli.benchmark.errors import LoadFailed, NotServing
+from trivium.cli.benchmark.processes import cpu_seconds
+from trivium.cli.benchmark.server import ServerProcess
 
 Say = Callable[[str], None]
 
@@ -142,9 +144,9 @@ class Run:
     @contextmanager
     def _servers(
         self, order: list[Peer], endpoints: list[Endpoint]
-    ) -> Iterator[dict[tuple[str, bool], Server]]:
+    ) -> Iterator[dict[tuple[str, bool], ServerProcess]]:
         """A server for every program that is needed, all paused."""
-        servers: dict[tuple[str, bool], Server] = {}
+        servers: dict[tuple[str, bool], ServerProcess] = {}
         with ExitStack() as stack:
             for peer in order:
                 for production in (False, True):
@@ -160,25 +162,25 @@ class Run:
                         servers[peer.name, production] = server
             yield servers
 
-    def _server(self, peer: Peer, production: bool) -> Server:
+    def _server(self, peer: Peer, production: bool) -> ServerProcess:
         plan = self._plan
-        return Server.of(peer, python=plan.python, core=plan.server_core, production=production)
+        return serve(peer, python=plan.python, core=plan.server_core, production=production)
 
     def _sample(
-        self, endpoint: Endpoint, peer: Peer, server: Server | None, seconds: float
+        self, endpoint: Endpoint, peer: Peer, server: ServerProcess | None, seconds: float
     ) -> None:
         taken: Sample | None = None
         try:
             if server is None:
                 raise NotServing("did not come up in this round")
             taken = self.sample(endpoint, server, seconds)
-        except (NotServing, load.LoadFailed, OSError) as error:
+        except (NotServing, LoadFailed, OSError) as error:
             self._say(f"{peer.name}, {endpoint.name}: {error}")
             self.results.reasons[endpoint.name, peer.name] = f"failed under load: {error}"
         rounds = self.results.samples.setdefault(endpoint.name, {}).setdefault(peer.name, [])
         rounds.append(taken)
 
-    def sample(self, endpoint: Endpoint, server: Server, seconds: float) -> Sample:
+    def sample(self, endpoint: Endpoint, server: ServerProcess, seconds: float) -> Sample:
         """One measurement of a server that is paused before and afterwards."""
         server.resume()
         try:

@@ -25,9 +25,19 @@ from bench.serving.goals import Ratio, Verdict, verdicts
 from bench.serving.lasting import Growth, Streams, hold_streams
 from bench.serving.peers import BY_NAME as PEERS
 from bench.serving.peers import Peer
-from bench.serving.processes import Memory, cores, cpu_seconds, is_running, memory, state, tree
 from bench.serving.rounds import Plan, Results, Run, Sample
-from bench.serving.server import PROGRAMS, NotServing, Server, free_port
+from bench.serving.server import PROGRAMS, serve
+from trivium.cli.benchmark.errors import CannotMeasure, LoadFailed, NotServing
+from trivium.cli.benchmark.processes import (
+    Memory,
+    cores,
+    cpu_seconds,
+    is_running,
+    memory,
+    state,
+    tree,
+)
+from trivium.cli.benchmark.server import ServerProcess, free_port
 
 CORE = max(os.sched_getaffinity(0))
 
@@ -284,8 +294,8 @@ def programs(tmp_path: Path) -> Path:
 @pytest.mark.slow
 def test_a_server_that_does_not_come_up_says_what_it_wrote(tmp_path: Path) -> None:
     with pytest.raises(NotServing, match="status 3: no such wing"):
-        Server(
-            ["-c", "print('no such wing'); raise SystemExit(3)"],
+        ServerProcess(
+            [sys.executable, "-c", "print('no such wing'); raise SystemExit(3)"],
             free_port(),
             core=CORE,
             directory=tmp_path,
@@ -296,7 +306,9 @@ def test_a_server_that_does_not_come_up_says_what_it_wrote(tmp_path: Path) -> No
 def test_a_server_is_pinned_and_nothing_of_its_tree_is_left(programs: Path) -> None:
     port = free_port()
 
-    with Server(["parent.py", str(port)], port, core=CORE, directory=programs) as server:
+    with ServerProcess(
+        [sys.executable, "parent.py", str(port)], port, core=CORE, directory=programs
+    ) as server:
         processes = tree(server.pid)
         pinned = [os.sched_getaffinity(pid) for pid in processes]
         held, used = memory(server.pid), cpu_seconds(server.pid)
@@ -311,7 +323,9 @@ def test_a_server_is_pinned_and_nothing_of_its_tree_is_left(programs: Path) -> N
 @pytest.mark.slow
 def test_a_paused_server_uses_no_cpu_and_answers_when_it_is_resumed(programs: Path) -> None:
     port = free_port()
-    with Server(["server.py", str(port)], port, core=CORE, directory=programs) as server:
+    with ServerProcess(
+        [sys.executable, "server.py", str(port)], port, core=CORE, directory=programs
+    ) as server:
         server.pause()
         with socket.create_connection(("127.0.0.1", port)) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -336,7 +350,7 @@ def receive(connection: socket.socket, *, timeout: float) -> bytes:
 def test_one_core_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0})
 
-    with pytest.raises(RuntimeError, match="two cores"):
+    with pytest.raises(CannotMeasure, match="Two cores"):
         cores()
 
 
@@ -375,7 +389,7 @@ def test_what_wrk_counted_becomes_a_rate_and_latencies(wrk: Any) -> None:
 def test_an_error_under_load_is_no_figure(wrk: Any, script: str, reason: str) -> None:
     wrk(script)
 
-    with pytest.raises(load.LoadFailed, match=reason):
+    with pytest.raises(LoadFailed, match=reason):
         load.apply(ENDPOINTS["json"], 1, seconds=5, core=CORE)
 
 
@@ -477,7 +491,7 @@ def test_every_endpoint_is_answered_rightly(name: str) -> None:
     asked: list[Endpoint] = [each for each in ENDPOINTS.values() if not each.production]
     peer = PEERS["trivium-asgi" if name == "trivium" else name]
 
-    with Server.of(peer, python=sys.executable, core=CORE) as server:
+    with serve(peer, python=sys.executable, core=CORE) as server:
         for endpoint in asked:
             replies.check(endpoint, server.port)
 

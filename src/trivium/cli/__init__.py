@@ -4,6 +4,7 @@
     trivium dev [APP]                           serve it while it is written
     trivium routes [APP]                        every route of the app, with its handler
     trivium explain METHOD PATH [--app APP]     what a request does there, step by step
+    trivium bench [APP]                         its requests under Trivium and under FastAPI
 
 `main` is the console script. What a command needs is imported when it runs.
 """
@@ -13,8 +14,9 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command with the arguments of the process. Ends the process."""
-    from trivium.cli import serving
+    from trivium.cli import bench, serving
     from trivium.cli.commands import cli
 
     serving.add_to(cli)
+    bench.add_to(cli)
     cli(prog_name="trivium")

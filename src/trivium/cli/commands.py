@@ -61,10 +61,10 @@ def routes(
         _write_json([row.as_json() for row in listed])
         return
     shown = listed if show_all else [row for row in listed if not row.builtin]
-    console = _console()
-    console.print(table(shown, Path.cwd()))
+    screen = console()
+    screen.print(table(shown, Path.cwd()))
     if hidden := len(listed) - len(shown):
-        console.print(f"\nand {hidden} of the documentation pages: --all shows them", style="dim")
+        screen.print(f"\nand {hidden} of the documentation pages: --all shows them", style="dim")
 
 
 @cli.command()
@@ -84,7 +84,7 @@ def explain(
     if as_json:
         _write_json(explanation)
     else:
-        _console().print(view(explanation, Path.cwd()))
+        console().print(view(explanation, Path.cwd()))
 
 
 @contextmanager
@@ -105,7 +105,7 @@ def _write_json(data: Any) -> None:
     typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
 
 
-def _console() -> "Console":
+def console() -> "Console":
     """A console as wide as its lines, where it is no terminal that has a width."""
     from rich.console import Console
 

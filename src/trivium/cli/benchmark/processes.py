@@ -1,9 +1,12 @@
-"""A process and its children, as /proc sees them: CPU time and memory."""
+"""A process and its children, as Linux's /proc sees them: CPU time and memory."""
 
 import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from trivium.cli.benchmark.errors import CannotMeasure
 
 MIB = 1024 * 1024
 
@@ -14,6 +17,24 @@ class Memory:
 
     rss: float
     pss: float
+
+
+def require_linux() -> None:
+    """Raises CannotMeasure where there is no /proc that tells what is measured."""
+    if sys.platform != "linux":
+        raise CannotMeasure(f"This measures on Linux only, and this is {sys.platform}.")
+
+
+def cores() -> tuple[int, int]:
+    """The core for the load and the core for the server.
+
+    Raises CannotMeasure where there is only one.
+    """
+    require_linux()
+    free = sorted(os.sched_getaffinity(0))
+    if len(free) < 2:
+        raise CannotMeasure("Two cores are needed: one for the server, one for the load.")
+    return free[0], free[-1]
 
 
 def tree(pid: int) -> list[int]:
@@ -68,17 +89,6 @@ def cpu_seconds(pid: int) -> float:
     for each in tree(pid):
         try:
             total += time.clock_gettime((~each << 3) | 2)
-        except (OSError, ProcessLookupError):
+        except OSError:
             continue
     return total
-
-
-def cores() -> tuple[int, int]:
-    """The core for the load and the core for the server.
-
-    Raises RuntimeError where there is only one.
-    """
-    free = sorted(os.sched_getaffinity(0))
-    if len(free) < 2:
-        raise RuntimeError("two cores are needed: one for the server, one for the load")
-    return free[0], free[-1]
