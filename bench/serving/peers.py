@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 _UVICORN = ("-m", "uvicorn", "--port", "{port}", "--log-level", "warning", "--no-access-log")
+_TRIVIUM = ("-m", "trivium", "run", "--port", "{port}", "--quiet")
+_TRIVIUM += ("--log-level", "warning", "--no-access-log")
 _GRANIAN = ("-m", "granian", "--interface", "asgi", "--port", "{port}", "--workers", "1")
 _GRANIAN += ("--log-level", "warning", "--no-access-log")
 _GUNICORN = ("-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--log-level", "warning")
@@ -68,7 +70,7 @@ PEERS = (
         "Trivium",
         "direct protocol",
         "trivium",
-        (*_UVICORN, "--http", "trivium.server.protocol:DirectProtocol", "{module}:app"),
+        (*_TRIVIUM, "{module}:app"),
         ("trivium", "uvicorn"),
         lacks={"production": "no set of stages to switch on"},
     ),

@@ -63,7 +63,7 @@ def trivium() -> Engine:
     return Engine(
         "trivium",
         f"Trivium {version('trivium')}",
-        ("-m", "uvicorn", "--http", "trivium.server.protocol:DirectProtocol", *_QUIET),
+        ("-m", "trivium", "run", "--quiet", *_QUIET),
         # As `python -m trivium.fastapi` has it, which starts Python twice.
         path=(STARTUP,),
     )
