@@ -17,6 +17,7 @@ HOUSE = ROOT / "src" / "trivium"
 
 ROOMS = (
     "errors",
+    "checks",
     "threads",
     "exchange",
     "binding",

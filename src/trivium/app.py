@@ -18,6 +18,7 @@ from trivium import openapi as documents
 from trivium.binding.container import Container, Resolver
 from trivium.binding.limits import limited
 from trivium.binding.params import Depends
+from trivium.checks import Check, Checker, gathered
 from trivium.errors import (
     DeclarationError,
     RequestValidationError,
@@ -213,6 +214,7 @@ class App(Starlette):
         self._plain_stack: ASGIApp | None = None
         self._is_observed = False
         self.batteries: list[Battery] = []
+        self._checkers: list[Checker] = []
         self._lifespans: list[Callable[[App], AbstractAsyncContextManager[Any]]] = []
         self._stages: Stages | None = None
         self._openapi_version_of_routes: int | None = None
@@ -370,6 +372,18 @@ class App(Starlette):
             return handler
 
         return declare
+
+    def add_check(self, checker: Checker) -> None:
+        """Has ``checks`` ask this too; stages and batteries are asked anyway."""
+        self._checkers.append(checker)
+
+    def checks(self, *, deploy: bool = False) -> list[Check]:
+        """What may be wrong, the gravest first; see ``trivium check``.
+
+        deploy: also what matters only where strangers are served.
+        """
+        checkers = (*self.stages, *self.batteries, *self._checkers)
+        return gathered(self, checkers, deploy=deploy)
 
     # What is served
 

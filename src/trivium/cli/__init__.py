@@ -2,6 +2,7 @@
 
     trivium run [APP]                           serve the app
     trivium dev [APP]                           serve it while it is written
+    trivium check [APP]                         what may be wrong with it
     trivium routes [APP]                        every route of the app, with its handler
     trivium explain METHOD PATH [--app APP]     what a request does there, step by step
     trivium bench [APP]                         its requests under Trivium and under FastAPI
@@ -14,9 +15,10 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command with the arguments of the process. Ends the process."""
-    from trivium.cli import bench, serving
+    from trivium.cli import bench, checking, serving
     from trivium.cli.commands import cli
 
     serving.add_to(cli)
+    checking.add_to(cli)
     bench.add_to(cli)
     cli(prog_name="trivium")

@@ -58,7 +58,7 @@ def routes(
 
         listed = rows(load_app(app, factory=factory).routes_flat())
     if as_json:
-        _write_json([row.as_json() for row in listed])
+        write_json([row.as_json() for row in listed])
         return
     shown = listed if show_all else [row for row in listed if not row.builtin]
     screen = console()
@@ -82,7 +82,7 @@ def explain(
 
         explanation = load_app(app, factory=factory).explain(method, path)
     if as_json:
-        _write_json(explanation)
+        write_json(explanation)
     else:
         console().print(view(explanation, Path.cwd()))
 
@@ -101,7 +101,7 @@ def errors_told() -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
-def _write_json(data: Any) -> None:
+def write_json(data: Any) -> None:
     typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
 
 
