@@ -13,8 +13,8 @@ __all__ = ["complete_url"]
 _DRIVERS = {
     "sqlite": {"aiosqlite": "aiosqlite"},
     "postgresql": {"asyncpg": "asyncpg", "psycopg": "psycopg"},
-    "mysql": {"aiomysql": "aiomysql", "asyncmy": "asyncmy"},
-    "mariadb": {"aiomysql": "aiomysql", "asyncmy": "asyncmy"},
+    "mysql": {"asyncmy": "asyncmy", "aiomysql": "aiomysql"},
+    "mariadb": {"asyncmy": "asyncmy", "aiomysql": "aiomysql"},
 }
 _OTHER_NAMES = {"postgres": "postgresql", "sqlite3": "sqlite"}
 _EXTRAS = {"sqlite": "db", "postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql"}
