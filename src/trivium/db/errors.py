@@ -264,7 +264,8 @@ def translated(error: BaseException) -> BaseException:
         return error
     if isinstance(error, exc.DBAPIError):
         code = _code_of(error.orig)
-        if isinstance(error, exc.IntegrityError):
+        # MariaDB calls a broken CHECK an operational error
+        if isinstance(error, exc.IntegrityError) or code in _KINDS:
             return IntegrityFailure(error)
         if code in _IN_THE_WAY:
             return SerializationFailure(error)
@@ -290,12 +291,14 @@ def translated(error: BaseException) -> BaseException:
 
 def _code_of(orig: BaseException | None) -> Any:
     """What the driver calls the error: SQLSTATE, SQLite's name, MySQL's number."""
+    arguments = getattr(orig, "args", ())
+    if arguments and isinstance(arguments[0], int):
+        return arguments[0]
     for layer in (orig, getattr(orig, "__cause__", None)):
         for name in ("sqlstate", "sqlite_errorname"):
             if code := getattr(layer, name, None):
                 return code
-    arguments = getattr(orig, "args", ())
-    return arguments[0] if arguments and isinstance(arguments[0], int) else None
+    return None
 
 
 def _constraint_of(orig: BaseException | None) -> str | None:
