@@ -1,0 +1,32 @@
+"""Migrations, on Alembic.
+
+project.py                    which database, which tables, which files
+scripts.py, context.py        the graph of the files; Alembic's environment
+difference.py                 what the models ask of the database: scratch.py and facts.py read
+                              both, compare.py and enums.py find, renames.py and questions.py
+                              ask, ordering.py puts in order, types.py writes types
+maker.py, files.py            a migration is written
+runner.py, lock.py            migrations are run: sqlite.py, journal.py, progress.py, data.py
+impls.py                      what Alembic asks of a dialect
+"""
+
+from trivium.db.migrations.maker import Made, changes, make, make_data, make_empty
+from trivium.db.migrations.project import Migrations
+from trivium.db.migrations.questions import AllYes, NobodyAsked, Questions
+from trivium.db.migrations.runner import Options, Step, migrate, plan
+
+__all__ = [
+    "AllYes",
+    "Made",
+    "Migrations",
+    "NobodyAsked",
+    "Options",
+    "Questions",
+    "Step",
+    "changes",
+    "make",
+    "make_data",
+    "make_empty",
+    "migrate",
+    "plan",
+]

@@ -1,0 +1,279 @@
+"""What Alembic's comparison leaves out, as one of its plugins.
+
+Types, defaults, generated columns, CHECKs and indexes are compared by what the database says of
+them on both sides (``facts.py``), so that nothing that is the same is seen as a change.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations import ops
+from alembic.runtime.plugins import Plugin
+from alembic.util import DispatchPriority, PriorityDispatchResult, sqla_compat
+from sqlalchemy import CheckConstraint, Column, Dialect, Identity, Index, Table, text, types
+from sqlalchemy.sql.naming import conv
+
+from trivium.db.migrations.errors import MigrationError
+from trivium.db.migrations.facts import Facts
+from trivium.db.migrations.scratch import Comparison
+
+OPTION = "trivium_comparison"
+"""Under which a context holds its ``Comparison``."""
+
+_plugin = Plugin("trivium.facts")
+
+
+def _facts(context: AutogenContext, schema: str | None, table: str) -> tuple[Facts, Facts] | None:
+    comparison: Comparison = context.opts[OPTION]
+    return comparison.of(schema, table)
+
+
+# -- Columns ---------------------------------------------------------------------------------------
+
+
+def compare_column(
+    context: AutogenContext,
+    change: ops.AlterColumnOp,
+    schema: str | None,
+    table: str,
+    column: str,
+    actual_column: Column[Any],
+    wanted_column: Column[Any],
+) -> PriorityDispatchResult:
+    """Sees a changed type and a changed default."""
+    pair = _facts(context, schema, table)
+    if pair is None:
+        return PriorityDispatchResult.CONTINUE
+    actual, wanted = pair
+    change.existing_type = actual_column.type
+    default = actual_column.server_default
+    change.existing_server_default = default if default is not None else False
+    if context.dialect.name in ("mysql", "mariadb") and (
+        wanted_column.table._autoincrement_column is wanted_column
+    ):
+        change.kw["autoincrement"] = True
+    if wanted.generated.get(column) is not None or actual.generated.get(column) is not None:
+        return PriorityDispatchResult.CONTINUE
+    if actual.types[column] != wanted.types[column]:
+        change.modify_type = wanted_column.type
+        if context.dialect.name == "postgresql" and (
+            using := _using(context, schema, column, actual_column, wanted_column, pair)
+        ):
+            change.kw["postgresql_using"] = using
+    if actual.defaults[column] != wanted.defaults[column]:
+        change.modify_server_default = (
+            None
+            if isinstance(wanted_column.server_default, Identity)
+            else wanted_column.server_default
+        )
+    return PriorityDispatchResult.CONTINUE
+
+
+def _using(
+    context: AutogenContext,
+    schema: str | None,
+    column: str,
+    actual_column: Column[Any],
+    wanted_column: Column[Any],
+    pair: tuple[Facts, Facts],
+) -> str | None:
+    """How the values become values of the new type, where PostgreSQL does not know by itself."""
+    comparison: Comparison = context.opts[OPTION]
+    before, after = pair[0].types[column], pair[1].types[column]
+    enums = {*comparison.actual_enums[schema], *comparison.wanted_enums[schema]}
+    name = context.dialect.identifier_preparer.quote(column)
+    if after in enums:
+        return f"{name}::text::{after}"
+    old: Any = actual_column.type._type_affinity
+    new: Any = wanted_column.type._type_affinity
+    assignable = (
+        issubclass(new, types.String)
+        or old is new
+        or (_is_number(old) and _is_number(new))
+        or (_is_time(old) and _is_time(new))
+    )
+    if assignable:
+        return None
+    return f"{name}::text::{after}" if before in enums else f"{name}::{after}"
+
+
+def _is_number(affinity: Any) -> bool:
+    return issubclass(affinity, types.Integer | types.Numeric)
+
+
+def _is_time(affinity: Any) -> bool:
+    return issubclass(affinity, types.Date | types.DateTime)
+
+
+# -- Tables ----------------------------------------------------------------------------------------
+
+
+def compare_generated(
+    context: AutogenContext,
+    changes: ops.ModifyTableOps,
+    schema: str | None,
+    table: str,
+    actual_table: Table | None,
+    wanted_table: Table | None,
+) -> PriorityDispatchResult:
+    """A generated column whose expression has changed is made anew: it holds nothing of its own."""
+    pair = _facts(context, schema, table)
+    if pair is None or actual_table is None or wanted_table is None:
+        return PriorityDispatchResult.CONTINUE
+    actual, wanted = pair
+    for column in wanted_table.columns:
+        name = column.name
+        if name not in actual.types or name not in wanted.types:
+            continue
+        before, after = actual.generated[name], wanted.generated[name]
+        retyped = actual.types[name] != wanted.types[name]
+        if before == after and not (after is not None and retyped):
+            continue
+        changes.ops.append(
+            ops.DropColumnOp.from_column_and_tablename(schema, table, actual_table.c[name])
+        )
+        changes.ops.append(ops.AddColumnOp.from_column_and_tablename(schema, table, column))
+    return PriorityDispatchResult.CONTINUE
+
+
+def compare_checks(
+    context: AutogenContext,
+    changes: ops.ModifyTableOps,
+    schema: str | None,
+    table: str,
+    actual_table: Table | None,
+    wanted_table: Table | None,
+) -> PriorityDispatchResult:
+    """Sees CHECKs that came, went, or say something else, those of types included."""
+    pair = _facts(context, schema, table)
+    if pair is None or actual_table is None or wanted_table is None:
+        return PriorityDispatchResult.CONTINUE
+    actual, wanted = dict(pair[0].checks), dict(pair[1].checks)
+    for name in actual.keys() & wanted.keys():
+        if actual[name] == wanted[name]:
+            del actual[name], wanted[name]
+    _match_unnamed(actual, wanted)
+    _refuse_unnamed(pair, table)
+    declared = _declared_checks(wanted_table, context.dialect)
+    for name, condition in actual.items():
+        constraint = CheckConstraint(text(bare_condition(condition)), name=conv(name))
+        operation = ops.DropConstraintOp(
+            conv(name),
+            table,
+            "check",
+            schema=schema,
+            _reverse=ops.CreateCheckConstraintOp(
+                conv(name), table, constraint.sqltext, schema=schema
+            ),
+        )
+        changes.ops.append(operation)
+    for name, condition in wanted.items():
+        changes.ops.append(
+            ops.CreateCheckConstraintOp(
+                conv(name),
+                table,
+                declared[name] if name in declared else text(bare_condition(condition)),
+                schema=schema,
+            )
+        )
+    return PriorityDispatchResult.CONTINUE
+
+
+def _match_unnamed(actual: dict[str, str], wanted: dict[str, str]) -> None:
+    """Leaves out what only has another name because the database chose it."""
+    for name, condition in list(wanted.items()):
+        if name in actual:
+            continue
+        for other, its_condition in actual.items():
+            if other not in wanted and its_condition == condition and _chosen(name, other):
+                del wanted[name], actual[other]
+                break
+
+
+def _chosen(name: str, other: str) -> bool:
+    """Whether two names differ only by a number at their end, as those that databases choose."""
+    return name.rstrip("0123456789") == other.rstrip("0123456789")
+
+
+def _refuse_unnamed(pair: tuple[Facts, Facts], table: str) -> None:
+    actual, wanted = (sorted(facts.unnamed_checks) for facts in pair)
+    if actual != wanted:
+        changed = next(iter(set(actual) ^ set(wanted)), wanted and wanted[0])
+        raise MigrationError(
+            f"A CHECK of {table} that has no name has changed, and SQLite cannot tell it from "
+            f"others: CHECK ({changed}).\n"
+            f"  Name it, or give the MetaData a naming_convention, and write this one migration "
+            f"by hand:  trivium makemigrations --empty"
+        )
+
+
+def _declared_checks(table: Table, dialect: Dialect) -> dict[str, Any]:
+    """The conditions of the CHECKs that have a name of their own, as the models write them."""
+    found = {}
+    for constraint in table.constraints:
+        if isinstance(constraint, CheckConstraint):
+            name = sqla_compat._get_constraint_final_name(constraint, dialect)
+            if name and not sqla_compat._is_type_bound(constraint):
+                found[name] = constraint.sqltext
+    return found
+
+
+def bare_condition(definition: str) -> str:
+    """The condition of a CHECK, out of its definition where that is what the database gives."""
+    if definition.startswith("CHECK (") and definition.endswith(")"):
+        return definition[len("CHECK (") : -1]
+    return definition
+
+
+def compare_indexes(
+    context: AutogenContext,
+    changes: ops.ModifyTableOps,
+    schema: str | None,
+    table: str,
+    actual_table: Table | None,
+    wanted_table: Table | None,
+) -> PriorityDispatchResult:
+    """Replaces what was found of indexes by what the database says of them."""
+    pair = _facts(context, schema, table)
+    exact = context.dialect.name in ("postgresql", "sqlite")
+    if not exact or pair is None or actual_table is None or wanted_table is None:
+        return PriorityDispatchResult.CONTINUE
+    changes.ops[:] = [
+        change
+        for change in changes.ops
+        if not isinstance(change, ops.CreateIndexOp | ops.DropIndexOp)
+    ]
+    actual, wanted = pair[0].indexes, pair[1].indexes
+    reflected = {str(index.name): index for index in actual_table.indexes}
+    declared = {str(index.name): index for index in wanted_table.indexes}
+    for name in sorted(actual.keys() | wanted.keys()):
+        if actual.get(name) == wanted.get(name):
+            continue
+        if name in actual:
+            changes.ops.append(_dropped(name, table, schema, actual[name], reflected.get(name)))
+        if name in wanted:
+            changes.ops.append(ops.CreateIndexOp.from_index(declared[name]))
+    return PriorityDispatchResult.CONTINUE
+
+
+def _dropped(
+    name: str, table: str, schema: str | None, definition: str, index: Index | None
+) -> ops.DropIndexOp:
+    if index is not None:
+        return ops.DropIndexOp.from_index(index)
+    # SQLAlchemy does not read indexes on expressions back from SQLite.
+    inside = definition.partition(" (")[2].rpartition(")")[0]
+    again = ops.CreateIndexOp(
+        name, table, [text(inside)], schema=schema, unique=" UNIQUE INDEX " in definition
+    )
+    return ops.DropIndexOp(name, table, schema=schema, _reverse=again)
+
+
+_plugin.add_autogenerate_comparator(compare_column, "column", "types")
+_plugin.add_autogenerate_comparator(compare_generated, "table", "trivium_generated")
+_plugin.add_autogenerate_comparator(compare_checks, "table", "trivium_checks")
+_plugin.add_autogenerate_comparator(
+    compare_indexes, "table", "trivium_indexes", priority=DispatchPriority.LAST
+)

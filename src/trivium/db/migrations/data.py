@@ -1,0 +1,88 @@
+"""A data migration: it changes rows, a batch at a time, while the application runs.
+
+Its file has a coroutine function::
+
+    async def migrate(session: AsyncSession, after: Any) -> Any: ...
+
+which is called again and again, each time in a transaction of its own. What it returns, of JSON's
+types, is where the next call goes on; it is committed with the batch, so that a migration that was
+killed goes on after the last batch that it finished. None ends it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from alembic.script import Script
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from trivium.db.migrations import progress, sqlite
+from trivium.db.migrations.errors import MigrationError, MigrationFailed
+from trivium.db.migrations.progress import Progress
+
+Batch = Callable[[AsyncSession, Any], Any]
+Stamp = Callable[[Connection], None]
+
+
+async def run_batches(
+    connection: AsyncConnection,
+    script: Script,
+    migrate: Batch,
+    *,
+    stamp: Stamp,
+    on_batch: Callable[[int], None],
+) -> None:
+    """Runs the batches that are left, and then ``stamp`` in the transaction of the last one.
+
+    Raises MigrationFailed from what a batch raises; that batch is rolled back.
+    """
+    name = script.revision
+    async with connection.begin():
+        await connection.run_sync(progress.make_table)
+    while True:
+        async with connection.begin():
+            if connection.dialect.name == "sqlite":
+                await connection.run_sync(sqlite.begin)
+            found = await connection.run_sync(progress.read, name) or Progress(0, None)
+            after = await _one_batch(connection, script, migrate, found)
+            if after is None:
+                await connection.run_sync(progress.forget, name)
+                await connection.run_sync(stamp)
+                return
+            await connection.run_sync(progress.write, name, Progress(found.done + 1, after))
+        on_batch(found.done + 1)
+
+
+async def _one_batch(
+    connection: AsyncConnection, script: Script, migrate: Batch, found: Progress
+) -> Any:
+    session = AsyncSession(
+        connection, expire_on_commit=False, join_transaction_mode="rollback_only"
+    )
+    try:
+        after = await migrate(session, found.state)
+        await session.commit()
+    except Exception as error:
+        raise MigrationFailed(
+            f"{script.revision} failed in batch {found.done + 1}, which was rolled back; the "
+            f"{found.done} before it are done. {type(error).__name__}: {error}"
+        ) from error
+    finally:
+        await session.close()
+    if after is not None:
+        if after == found.state:
+            raise MigrationError(
+                f"{script.path}: migrate() returned {after!r} twice. It has to return where the "
+                f"next batch begins, and None when there is none."
+            )
+        try:
+            json.dumps(after)
+        except (TypeError, ValueError) as error:
+            raise MigrationError(
+                f"{script.path}: migrate() returned {after!r}, which is not of JSON's types: "
+                f"{error}"
+            ) from error
+    return after

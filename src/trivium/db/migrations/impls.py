@@ -1,0 +1,139 @@
+"""What Alembic asks of a dialect, with what its own answers leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from alembic.ddl.impl import DefaultImpl
+from alembic.ddl.mysql import MariaDBImpl, MySQLImpl
+from alembic.ddl.postgresql import PostgresqlImpl
+from alembic.ddl.sqlite import SQLiteImpl
+from alembic.operations.batch import ApplyBatchImpl, BatchOperationsImpl
+from sqlalchemy import CheckConstraint, Column, Enum, MetaData, PrimaryKeyConstraint, String, Table
+from sqlalchemy.engine import Dialect
+
+from trivium.db.migrations.enums import create_type
+from trivium.db.migrations.errors import MigrationError
+
+NAME_LENGTH = 255
+"""Of a migration's name in the database."""
+
+
+class _Named(DefaultImpl):
+    """The table of versions, with room for readable names."""
+
+    def version_table_impl(
+        self,
+        *,
+        version_table: str,
+        version_table_schema: str | None,
+        version_table_pk: bool,
+        **kw: Any,
+    ) -> Table:
+        return Table(
+            version_table,
+            MetaData(),
+            Column("version_num", String(NAME_LENGTH), nullable=False),
+            PrimaryKeyConstraint("version_num", name=f"{version_table}_pkc"),
+            schema=version_table_schema,
+        )
+
+
+class PostgreSQL(_Named, PostgresqlImpl):
+    """PostgreSQL, where a table or a column brings its enumerated types along."""
+
+    def create_table(self, table: Table, **kw: Any) -> None:
+        for column in table.columns:
+            self._bring_type(column)
+        super().create_table(table, **kw)
+
+    def add_column(self, table_name: str, column: Column[Any], **kw: Any) -> None:
+        self._bring_type(column)
+        super().add_column(table_name, column, **kw)
+
+    def _bring_type(self, column: Column[Any]) -> None:
+        """Makes the type of a column where it is missing.
+
+        SQLAlchemy makes it for a table without asking whether it is there, and does not for a
+        column that is added.
+        """
+        type_ = column.type
+        if isinstance(type_, Enum) and type_.native_enum and type_.name:
+            create_type(self, type_.name, type_.enums, type_.schema)
+
+
+class MySQL(_Named, MySQLImpl):
+    """MySQL, whose statements may pass through a journal (see ``journal.py``)."""
+
+    execute_through: Callable[..., Any] | None = None
+
+    def _exec(self, *arguments: Any, **options: Any) -> Any:
+        if self.execute_through is None:
+            return super()._exec(*arguments, **options)
+        return self.execute_through(super()._exec, *arguments, **options)
+
+
+class MariaDB(MySQL, MariaDBImpl):
+    """MariaDB."""
+
+
+class SQLite(_Named, SQLiteImpl):
+    """SQLite, where a table is rebuilt with what reflection does not see."""
+
+    rebuilding: Callable[[str], None] | None = None
+    """Told the name of each table before it is rebuilt."""
+
+    def requires_recreate_in_batch(self, batch_op: BatchOperationsImpl) -> bool:
+        if super().requires_recreate_in_batch(batch_op):
+            return True
+        added = [args[1] for name, args, _ in batch_op.batch if name == "add_column"]
+        # ALTER TABLE refuses a column that needs a value and has none, even where there are no
+        # rows, and one that is unique; a column with references would be checked with a default.
+        return any(
+            (not column.nullable and column.server_default is None)
+            or column.unique
+            or column.computed is not None
+            for column in added
+        )
+
+    def prep_table_for_batch(self, batch_impl: ApplyBatchImpl, table: Table) -> None:
+        if self.rebuilding is not None:
+            self.rebuilding(table.name)
+        new = batch_impl.new_table
+        if new is None:
+            return
+        # Alembic leaves out the CHECKs that have no name, as they may belong to a type. No type
+        # that is read from SQLite has any.
+        columns = {column.name for column in table.columns}
+        gone = columns - {column.name for column in new.columns}
+        for check in table.constraints:
+            if isinstance(check, CheckConstraint) and check.name is None:
+                text = str(check.sqltext)
+                if not any(mentions(text, name) for name in gone):
+                    new.append_constraint(CheckConstraint(text))
+
+
+def mentions(sql: str, name: str) -> bool:
+    """Whether a text of SQL may speak of a column."""
+    import re
+
+    return re.search(rf"(?<![\w$]){re.escape(name)}(?![\w$])", sql) is not None
+
+
+_IMPLS: dict[str, type[DefaultImpl]] = {
+    "postgresql": PostgreSQL,
+    "mysql": MySQL,
+    "mariadb": MariaDB,
+    "sqlite": SQLite,
+}
+
+
+def impl_for(dialect: Dialect) -> type[DefaultImpl]:
+    """The class for a dialect. Raises MigrationError for one that has no migrations."""
+    try:
+        return _IMPLS[dialect.name]
+    except KeyError:
+        raise MigrationError(
+            f"There are no migrations for {dialect.name}; there are for {', '.join(_IMPLS)}."
+        ) from None
