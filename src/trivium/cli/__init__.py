@@ -6,6 +6,7 @@
     trivium routes [APP]                        every route of the app, with its handler
     trivium explain METHOD PATH [--app APP]     what a request does there, step by step
     trivium bench [APP]                         its requests under Trivium and under FastAPI
+    trivium makemigrations, migrate, ...        the schema of its database
 
 `main` is the console script. What a command needs is imported when it runs.
 """
@@ -15,10 +16,11 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command with the arguments of the process. Ends the process."""
-    from trivium.cli import bench, checking, serving
+    from trivium.cli import bench, checking, migrations, serving
     from trivium.cli.commands import cli
 
     serving.add_to(cli)
     checking.add_to(cli)
     bench.add_to(cli)
+    migrations.add_to(cli)
     cli(prog_name="trivium")

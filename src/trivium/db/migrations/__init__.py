@@ -14,6 +14,7 @@ from trivium.db.migrations.maker import Made, changes, make, make_data, make_emp
 from trivium.db.migrations.project import Migrations
 from trivium.db.migrations.questions import AllYes, NobodyAsked, Questions
 from trivium.db.migrations.runner import Options, Step, migrate, plan
+from trivium.db.migrations.status import Status, status
 
 __all__ = [
     "AllYes",
@@ -22,6 +23,7 @@ __all__ = [
     "NobodyAsked",
     "Options",
     "Questions",
+    "Status",
     "Step",
     "changes",
     "make",
@@ -29,4 +31,5 @@ __all__ = [
     "make_empty",
     "migrate",
     "plan",
+    "status",
 ]

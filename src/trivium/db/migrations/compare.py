@@ -22,6 +22,9 @@ from trivium.db.migrations.scratch import Comparison
 OPTION = "trivium_comparison"
 """Under which a context holds its ``Comparison``."""
 
+CONVERSION = "trivium_conversion"
+"""Under which a change of a type keeps how values are converted, there and back."""
+
 _plugin = Plugin("trivium.facts")
 
 
@@ -48,8 +51,7 @@ def compare_column(
         return PriorityDispatchResult.CONTINUE
     actual, wanted = pair
     change.existing_type = actual_column.type
-    default = actual_column.server_default
-    change.existing_server_default = default if default is not None else False
+    change.existing_server_default = _default_of(actual_column)
     if context.dialect.name in ("mysql", "mariadb") and (
         wanted_column.table._autoincrement_column is wanted_column
     ):
@@ -58,11 +60,15 @@ def compare_column(
         return PriorityDispatchResult.CONTINUE
     if actual.types[column] != wanted.types[column]:
         change.modify_type = wanted_column.type
-        if context.dialect.name == "postgresql" and (
-            using := _using(context, schema, column, actual_column, wanted_column, pair)
-        ):
-            change.kw["postgresql_using"] = using
+        if context.dialect.name == "postgresql":
+            there = (actual_column, wanted_column, actual.types[column], wanted.types[column])
+            back = (wanted_column, actual_column, wanted.types[column], actual.types[column])
+            change.kw[CONVERSION] = (
+                _using(context, schema, *there),
+                _using(context, schema, *back),
+            )
     if actual.defaults[column] != wanted.defaults[column]:
+        change.existing_server_default = actual_column.server_default
         change.modify_server_default = (
             None
             if isinstance(wanted_column.server_default, Identity)
@@ -71,23 +77,27 @@ def compare_column(
     return PriorityDispatchResult.CONTINUE
 
 
+def _default_of(column: Any) -> Any:
+    """The default that the database has for a column, as Alembic says that there is none."""
+    return False if column.server_default is None else column.server_default
+
+
 def _using(
     context: AutogenContext,
     schema: str | None,
-    column: str,
-    actual_column: Column[Any],
-    wanted_column: Column[Any],
-    pair: tuple[Facts, Facts],
+    old_column: Column[Any],
+    new_column: Column[Any],
+    before: str,
+    after: str,
 ) -> str | None:
     """How the values become values of the new type, where PostgreSQL does not know by itself."""
     comparison: Comparison = context.opts[OPTION]
-    before, after = pair[0].types[column], pair[1].types[column]
     enums = {*comparison.actual_enums[schema], *comparison.wanted_enums[schema]}
-    name = context.dialect.identifier_preparer.quote(column)
+    name = context.dialect.identifier_preparer.quote(old_column.name)
     if after in enums:
         return f"{name}::text::{after}"
-    old: Any = actual_column.type._type_affinity
-    new: Any = wanted_column.type._type_affinity
+    old: Any = old_column.type._type_affinity
+    new: Any = new_column.type._type_affinity
     assignable = (
         issubclass(new, types.String)
         or old is new

@@ -12,23 +12,28 @@ killed goes on after the last batch that it finished. None ends it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
 
 from alembic.script import Script
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trivium.db.migrations import progress, sqlite
+from trivium.db.migrations import progress
 from trivium.db.migrations.errors import MigrationError, MigrationFailed
 from trivium.db.migrations.progress import Progress
+from trivium.db.transactions import atomic
 
-Batch = Callable[[AsyncSession, Any], Any]
+if TYPE_CHECKING:
+    from trivium.db.database import Database
+
+Batch = Callable[[Any, Any], Awaitable[Any]]
 Stamp = Callable[[Connection], None]
 
 
 async def run_batches(
     connection: AsyncConnection,
+    database: Database,
     script: Script,
     migrate: Batch,
     *,
@@ -44,10 +49,8 @@ async def run_batches(
         await connection.run_sync(progress.make_table)
     while True:
         async with connection.begin():
-            if connection.dialect.name == "sqlite":
-                await connection.run_sync(sqlite.begin)
             found = await connection.run_sync(progress.read, name) or Progress(0, None)
-            after = await _one_batch(connection, script, migrate, found)
+            after = await _one_batch(connection, database, script, migrate, found)
             if after is None:
                 await connection.run_sync(progress.forget, name)
                 await connection.run_sync(stamp)
@@ -57,32 +60,38 @@ async def run_batches(
 
 
 async def _one_batch(
-    connection: AsyncConnection, script: Script, migrate: Batch, found: Progress
+    connection: AsyncConnection,
+    database: Database,
+    script: Script,
+    migrate: Batch,
+    found: Progress,
 ) -> Any:
-    session = AsyncSession(
-        connection, expire_on_commit=False, join_transaction_mode="rollback_only"
-    )
+    database.pin(connection)
     try:
-        after = await migrate(session, found.state)
-        await session.commit()
+        async with database.session() as session, atomic(using=database):
+            after = await migrate(session, found.state)
     except Exception as error:
         raise MigrationFailed(
             f"{script.revision} failed in batch {found.done + 1}, which was rolled back; the "
             f"{found.done} before it are done. {type(error).__name__}: {error}"
         ) from error
     finally:
-        await session.close()
+        database.pin(None)
     if after is not None:
-        if after == found.state:
-            raise MigrationError(
-                f"{script.path}: migrate() returned {after!r} twice. It has to return where the "
-                f"next batch begins, and None when there is none."
-            )
-        try:
-            json.dumps(after)
-        except (TypeError, ValueError) as error:
-            raise MigrationError(
-                f"{script.path}: migrate() returned {after!r}, which is not of JSON's types: "
-                f"{error}"
-            ) from error
+        _refuse_place(script, after, found)
     return after
+
+
+def _refuse_place(script: Script, after: Any, found: Progress) -> None:
+    """Raises MigrationError for a place from which the next batch cannot go on."""
+    if after == found.state:
+        raise MigrationError(
+            f"{script.path}: migrate() returned {after!r} twice. It has to return where the next "
+            f"batch begins, and None when there is none."
+        )
+    try:
+        json.dumps(after)
+    except (TypeError, ValueError) as error:
+        raise MigrationError(
+            f"{script.path}: migrate() returned {after!r}, which is not of JSON's types: {error}"
+        ) from error

@@ -13,9 +13,10 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 from sqlalchemy.exc import SAWarning
 
-from trivium.db.migrations import compare, sqlite
+from trivium.db.migrations import compare, key_indexes, sqlite
 from trivium.db.migrations.context import context_on
 from trivium.db.migrations.enums import AlterEnumOp, CreateEnumOp, DropEnumOp, quoted_text
+from trivium.db.migrations.operations import ConvertColumn
 from trivium.db.migrations.ordering import default_of, ordered, with_values
 from trivium.db.migrations.project import Migrations
 from trivium.db.migrations.questions import NobodyAsked, Questions
@@ -90,15 +91,37 @@ def _difference(connection: Connection, migrations: Migrations, questions: Quest
     _note_defaults(changes, migrations, context)
     changes = with_values(changes, questions, context.dialect)
     if context.dialect.name == "postgresql":
-        changes = _without_cast_defaults(changes)
+        changes = _with_conversions(_without_cast_defaults(changes))
         before, after = _enum_changes(comparison, changes)
         changes = [*before, *changes, *after]
     changes = [*renames, *changes]
-    # Values that were filled in stay: what was there before is not known any more.
-    undone = [
-        change.reverse() for change in reversed(changes) if not isinstance(change, ops.ExecuteSQLOp)
-    ]
+    undone = _undone(changes)
+    if context.dialect.name in ("mysql", "mariadb"):
+        changes += key_indexes.left_by(changes, connection, tables)
+        undone += key_indexes.left_by_undoing(undone, tables)
     return Difference(changes, undone, AutogenContext(context, autogenerate=False))
+
+
+def _undone(changes: list[Any]) -> list[Any]:
+    """The operations of the way back. Values that were filled in stay: the old ones are gone."""
+    undone: list[Any] = []
+    for change in reversed(changes):
+        if isinstance(change, ops.ExecuteSQLOp):
+            continue
+        undone.append(change.reverse())
+    return undone
+
+
+def _with_conversions(changes: list[Any]) -> list[Any]:
+    for change in changes:
+        if isinstance(change, ops.ModifyTableOps):
+            change.ops = [
+                ConvertColumn.of(operation, *operation.kw.pop(compare.CONVERSION))
+                if isinstance(operation, ops.AlterColumnOp) and compare.CONVERSION in operation.kw
+                else operation
+                for operation in change.ops
+            ]
+    return changes
 
 
 def _perform(connection: Connection, migrations: Migrations, renames: list[Any]) -> None:
@@ -139,13 +162,14 @@ def _without_cast_defaults(changes: list[Any]) -> list[Any]:
                 isinstance(operation, ops.AlterColumnOp)
                 and operation.modify_type is not None
                 and operation.modify_server_default is not False
-                and operation.existing_server_default is not False
+                and operation.existing_server_default not in (False, None)
             ):
+                existing: Any = operation.existing_server_default
                 result.append(
                     ops.AlterColumnOp(
                         operation.table_name,
                         operation.column_name,
-                        existing_server_default=operation.existing_server_default,
+                        existing_server_default=existing,
                         modify_server_default=None,
                         schema=operation.schema,
                         existing_type=operation.existing_type,

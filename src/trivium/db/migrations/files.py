@@ -172,6 +172,8 @@ def _words(operation: Any) -> list[str]:
             return [f"drop constraint {operation.constraint_name}"]
         case ops.AddConstraintOp():
             return [f"add constraint {operation.to_constraint().name}"]
+        case ops.CreateTableCommentOp() | ops.DropTableCommentOp():
+            return [f"comment on {operation.table_name}"]
         case ops.ExecuteSQLOp():
             return ["fill in values"]
     return [" ".join(str(part) for part in operation.to_diff_tuple()[:2]).replace("_", " ", 1)]

@@ -16,6 +16,9 @@ from sqlalchemy.engine import Dialect
 from trivium.db.migrations.enums import create_type
 from trivium.db.migrations.errors import MigrationError
 
+_TEMPORARY = "_alembic_tmp_"
+"""What Alembic puts before the name of a table while it is rebuilt."""
+
 NAME_LENGTH = 255
 """Of a migration's name in the database."""
 
@@ -96,6 +99,17 @@ class SQLite(_Named, SQLiteImpl):
             or column.computed is not None
             for column in added
         )
+
+    def rename_table(self, old_table_name: str, new_table_name: Any, schema: Any = None) -> None:
+        if not old_table_name.startswith(_TEMPORARY):
+            super().rename_table(old_table_name, new_table_name, schema)
+            return
+        # Views that name a table are not looked at while it is away.
+        self._exec("PRAGMA legacy_alter_table=ON")
+        try:
+            super().rename_table(old_table_name, new_table_name, schema)
+        finally:
+            self._exec("PRAGMA legacy_alter_table=OFF")
 
     def prep_table_for_batch(self, batch_impl: ApplyBatchImpl, table: Table) -> None:
         if self.rebuilding is not None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from sqlalchemy import MetaData
     from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from trivium.db.database import Database
 
 VERSION_TABLE = "alembic_version"
 """Alembic's own, so that its tools understand the database too."""
@@ -23,16 +26,29 @@ OWN_TABLES = frozenset({VERSION_TABLE, PROGRESS_TABLE})
 class Migrations:
     """A database, the tables that the program declares, and the directory of migration files.
 
-    engine: connections to the database. The caller closes it.
+    database: is not closed.
+    directory: where the files are. It need not exist yet.
     metadatas: the tables that the database shall have. Those it has beyond them are dropped by the
         next migration that is made, except where ``keep`` names them.
-    directory: where the files are. It need not exist yet.
-    name: what the database is called in messages.
     keep: tables that belong to somebody else.
     """
 
-    engine: AsyncEngine
-    metadatas: tuple[MetaData, ...]
+    database: Database
     directory: Path
-    name: str = "default"
+    metadatas: tuple[MetaData, ...]
     keep: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, database: Database, directory: Path, *, keep: Iterable[str] = ()) -> Self:
+        """For the models that the database was given."""
+        return cls(database, directory, tuple(database.metadatas), frozenset(keep))
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """Connections to the database."""
+        return self.database.engine
+
+    @property
+    def name(self) -> str:
+        """What the database is called in messages."""
+        return self.database.name

@@ -6,12 +6,11 @@ from collections.abc import Collection
 from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
-from alembic.autogenerate import renderers
-from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
-from sqlalchemy import Column, Connection, MetaData, Table, inspect
+from sqlalchemy import Connection, MetaData, Table, inspect
 
 from trivium.db.migrations.facts import Facts, read_tables
+from trivium.db.migrations.operations import RenameColumn, RenameTable
 from trivium.db.migrations.project import OWN_TABLES, Migrations
 from trivium.db.migrations.questions import Questions
 from trivium.db.migrations.scratch import Comparison
@@ -120,33 +119,12 @@ def _nearness(name: str, other: str) -> float:
 
 def table_operation(renamed: RenamedTable) -> ops.RenameTableOp:
     """The operation, which knows the way back."""
-    return _ReversibleRename(renamed.old, renamed.new, schema=renamed.schema)
+    return RenameTable(renamed.old, renamed.new, schema=renamed.schema)
 
 
-class _ReversibleRename(ops.RenameTableOp):
-    def reverse(self) -> ops.RenameTableOp:
-        return _ReversibleRename(self.new_table_name, self.table_name, schema=self.schema)
-
-
-class _ReversibleColumnRename(ops.AlterColumnOp):
-    def reverse(self) -> ops.AlterColumnOp:
-        return _ReversibleColumnRename(
-            self.table_name,
-            str(self.modify_name),
-            schema=self.schema,
-            modify_name=self.column_name,
-            existing_type=self.existing_type,
-            existing_nullable=self.existing_nullable,
-            existing_server_default=self.existing_server_default,
-            existing_comment=self.existing_comment,
-            **self.kw,
-        )
-
-
-@renderers.dispatch_for(ops.RenameTableOp)
-def _render_table(context: AutogenContext, operation: ops.RenameTableOp) -> str:
-    schema = f", schema={operation.schema!r}" if operation.schema else ""
-    return f"op.rename_table({operation.table_name!r}, {operation.new_table_name!r}{schema})"
+def _default_of(column: Any) -> Any:
+    """The default that the database has for a column, as Alembic says that there is none."""
+    return False if column.server_default is None else column.server_default
 
 
 def column_operation(connection: Connection, renamed: RenamedColumn) -> ops.AlterColumnOp:
@@ -155,16 +133,16 @@ def column_operation(connection: Connection, renamed: RenamedColumn) -> ops.Alte
         renamed.table, MetaData(), schema=renamed.schema, autoload_with=connection,
         resolve_fks=False,
     )  # fmt: skip
-    column: Column[object] = table.c[renamed.old]
-    default: Any = column.server_default
-    operation = _ReversibleColumnRename(
+    column: Any = table.c[renamed.old]
+    default = _default_of(column)
+    operation = RenameColumn(
         renamed.table,
         renamed.old,
         schema=renamed.schema,
         modify_name=renamed.new,
         existing_type=column.type,
         existing_nullable=column.nullable,
-        existing_server_default=default if default is not None else False,
+        existing_server_default=default,
     )
     if connection.dialect.name in ("mysql", "mariadb"):
         operation.existing_comment = column.comment

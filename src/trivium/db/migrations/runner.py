@@ -12,7 +12,6 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import Script
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trivium.db.migrations import sqlite
@@ -27,6 +26,7 @@ from trivium.db.migrations.journal import journaled
 from trivium.db.migrations.lock import migration_lock
 from trivium.db.migrations.project import Migrations
 from trivium.db.migrations.scripts import Scripts, graph_errors, is_data, scripts_of
+from trivium.db.signals import Signal, post_migrate, pre_migrate
 
 ZERO = "zero"
 """Names the place before the first migration."""
@@ -112,6 +112,7 @@ async def migrate(
 
     One process does so at a time; the others wait and then do what is left, which is nothing. Each
     migration is one transaction on PostgreSQL and SQLite: one that is killed leaves nothing behind.
+    The signals ``pre_migrate`` and ``post_migrate`` are sent by the one that has something to do.
 
     Raises MigrationLocked, MigrationFailed, ReferencesBroken, NoSuchMigration, BranchedMigrations,
     NotReversible and NotMigrated.
@@ -124,13 +125,24 @@ async def migrate(
         _prepared(connection, options),
         migration_lock(connection, timeout=options.wait, on_wait=listener.waiting),
     ):
-        for step in await _steps(connection, migrations, target, options):
+        steps = await _steps(connection, migrations, target, options)
+        planned = [_described(step) for step in steps]
+        if steps:
+            await _tell(pre_migrate, migrations, planned)
+        for step in steps:
             described = _described(step)
             listener.began(described)
             await _run(connection, migrations, step, options, listener)
             done.append(described)
             listener.ended(described)
+        if steps:
+            await _tell(post_migrate, migrations, planned)
     return done
+
+
+async def _tell(signal: Signal, migrations: Migrations, planned: list[Step]) -> None:
+    async with migrations.database.session():
+        await signal.send(Migrations, migrations, plan=planned)
 
 
 # -- Which steps -----------------------------------------------------------------------------------
@@ -245,6 +257,7 @@ async def _run(
         described = _described(step)
         await run_batches(
             connection,
+            migrations.database,
             script,
             batches,
             stamp=lambda sync: _stamp(sync, migrations, step),
@@ -277,9 +290,12 @@ def _run_schema(connection: Connection, migrations: Migrations, step: RevisionSt
     functools.update_wrapper(guarded, step.migration_fn)
     guarded_step = _with_function(step, guarded)
     context._migrations_fn = lambda heads, context: [guarded_step]
+    # By itself: the transaction of the migration begins anew on SQLite.
+    context._ensure_version_table()
+    connection.commit()
     with ExitStack() as around:
         if connection.dialect.name == "sqlite":
-            around.enter_context(sqlite.pragmas(connection))
+            around.enter_context(sqlite.without_references(connection))
         around.enter_context(_failure_told(context, step))
         around.enter_context(Operations.context(context))
         context.run_migrations()
@@ -316,9 +332,7 @@ class _failure_told:
                 "This database cannot roll back changes of a schema: the statements before the one "
                 "that failed are done and noted, and `trivium migrate` goes on with that one."
             )
-        said = (
-            error.orig if isinstance(error, SQLAlchemyError) and hasattr(error, "orig") else error
-        )
+        said = getattr(error, "orig", None) or error
         raise MigrationFailed(
             f"{self.step.revision.revision} failed: {type(said).__name__}: {said}\n  {left}"
         ) from error

@@ -20,22 +20,16 @@ from sqlalchemy.exc import SAWarning
 from trivium.db.migrations.errors import ReferencesBroken
 from trivium.db.migrations.impls import SQLite
 
-_PRAGMAS = {"foreign_keys": "OFF", "legacy_alter_table": "ON"}
-"""Set outside of a transaction, as SQLite ignores the first of them inside of one. The second keeps
-views from being looked at while a table that they name is away."""
-
 
 @contextmanager
-def pragmas(connection: Connection) -> Iterator[None]:
-    """The settings under which tables can be rebuilt; as they were, afterwards."""
-    before = {name: _pragma(connection, name) for name in _PRAGMAS}
-    for name, value in _PRAGMAS.items():
-        _raw(connection, f"PRAGMA {name}={value}")
+def without_references(connection: Connection) -> Iterator[None]:
+    """References are not enforced inside. Around a transaction: SQLite ignores it within one."""
+    before = _pragma(connection, "foreign_keys")
+    _raw(connection, "PRAGMA foreign_keys=OFF")
     try:
         yield
     finally:
-        for name, setting in before.items():
-            _raw(connection, f"PRAGMA {name}={setting}")
+        _raw(connection, f"PRAGMA foreign_keys={before}")
 
 
 @contextmanager
