@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trivium.app import App
-from trivium.server.location import locate
 from trivium.errors import TriviumError
+from trivium.server.location import locate
 
 if TYPE_CHECKING:
     from trivium.db.database import Database

@@ -22,7 +22,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from trivium.db.migrations import progress
 from trivium.db.migrations.errors import MigrationError, MigrationFailed
 from trivium.db.migrations.progress import Progress
+from trivium.db.pinning import Pin
 from trivium.db.transactions import atomic
+from trivium.db.units import Unit, entered
 
 if TYPE_CHECKING:
     from trivium.db.database import Database
@@ -66,10 +68,14 @@ async def _one_batch(
     migrate: Batch,
     found: Progress,
 ) -> Any:
-    database.pin(connection)
+    unit = Unit(database.databases)
+    # Whatever the function uses, `Model.objects` included, is in the transaction of the batch.
+    database.pin(Pin(connection, owner=unit))
     try:
-        async with database.session() as session, atomic(using=database):
-            after = await migrate(session, found.state)
+        with entered(unit):
+            async with atomic(using=database):
+                after = await migrate(unit.lane(database).session, found.state)
+            await unit.end()
     except Exception as error:
         raise MigrationFailed(
             f"{script.revision} failed in batch {found.done + 1}, which was rolled back; the "

@@ -14,6 +14,8 @@ from typing import Any
 
 from sqlalchemy import Connection, inspect, text
 
+from trivium.db.migrations.sqlite_text import collations
+
 
 @dataclass(slots=True)
 class Facts:
@@ -136,8 +138,10 @@ def _read_sqlite(connection: Connection, schema: str | None, names: set[str]) ->
     for name, sql in written.items():
         facts = tables[name] = Facts()
         pragma = f'PRAGMA {schema + "." if schema else ""}table_xinfo("{name}")'
+        collated = collations(sql)
         for _, column, type_, _, default, _, hidden in connection.exec_driver_sql(pragma):
-            facts.types[column] = type_
+            collation = collated.get(column)
+            facts.types[column] = f"{type_} COLLATE {collation}" if collation else type_
             facts.defaults[column] = _bare(default)
             facts.generated[column] = _generated(sql, column) if hidden in (2, 3) else None
         for check in inspector.get_check_constraints(name, schema=schema):

@@ -10,11 +10,22 @@ from alembic.ddl.mysql import MariaDBImpl, MySQLImpl
 from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.ddl.sqlite import SQLiteImpl
 from alembic.operations.batch import ApplyBatchImpl, BatchOperationsImpl
-from sqlalchemy import CheckConstraint, Column, Enum, MetaData, PrimaryKeyConstraint, String, Table
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Enum,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    text,
+)
 from sqlalchemy.engine import Dialect
+from sqlalchemy.engine.reflection import Inspector
 
 from trivium.db.migrations.enums import create_type
 from trivium.db.migrations.errors import MigrationError
+from trivium.db.migrations.sqlite_text import collations
 
 _TEMPORARY = "_alembic_tmp_"
 """What Alembic puts before the name of a table while it is rebuilt."""
@@ -99,6 +110,17 @@ class SQLite(_Named, SQLiteImpl):
             or column.computed is not None
             for column in added
         )
+
+    def autogen_column_reflect(
+        self, inspector: Inspector, table: Table, column_info: dict[str, Any]
+    ) -> None:
+        super().autogen_column_reflect(inspector, table, column_info)
+        if isinstance(column_info["type"], String):
+            master = f'"{table.schema}".sqlite_master' if table.schema else "sqlite_master"
+            sql = self.connection and self.connection.scalar(
+                text(f"SELECT sql FROM {master} WHERE name = :name"), {"name": table.name}
+            )
+            column_info["type"].collation = collations(sql or "").get(column_info["name"])
 
     def rename_table(self, old_table_name: str, new_table_name: Any, schema: Any = None) -> None:
         if not old_table_name.startswith(_TEMPORARY):
