@@ -153,8 +153,10 @@ class _Chunks:
         self._silence = silence
         self._wait = wait
         self._chunk: bytes | None = None
-        self._arrived = Event()
-        self._taken = Event()
+        on_asyncio = get_cancelled_exc_class() is asyncio.CancelledError
+        self._signal: Callable[[], Event | _Signal] = _Signal if on_asyncio else Event
+        self._arrived: Event | _Signal | None = None
+        self._taken: Event | _Signal | None = None
         self._stopping = False
         self._stepping = False
         self._interrupt: Callable[[], object] = lambda: None
@@ -171,19 +173,23 @@ class _Chunks:
             if self._ended:
                 self.raise_what_is_left(None)
                 raise StopAsyncIteration
-            self._arrived = Event()
             if self._silence is None:
-                await self._arrived.wait()
-            elif not await self._wait(self._arrived, self._silence):
-                return self._filler
+                self._arrived = arrived = self._signal()
+                await arrived.wait()
+            else:
+                self._arrived = event = Event()
+                if not await self._wait(event, self._silence):
+                    return self._filler
         chunk, self._chunk = self._chunk, None
-        self._taken.set()
+        if self._taken is not None:
+            self._taken.set()
         return chunk
 
     def stop(self) -> None:
         """Let the producer end the generator; to be waited for by its task group."""
         self._stopping = True
-        self._taken.set()
+        if self._taken is not None:
+            self._taken.set()
         if self._stepping and self._source.interruptible:
             self._interrupt()
 
@@ -218,7 +224,8 @@ class _Chunks:
                 self._error = error
         finally:
             self._ended = True
-            self._arrived.set()
+            if self._arrived is not None:
+                self._arrived.set()
 
     async def _give_all(self) -> None:
         while not self._stopping:
@@ -229,11 +236,31 @@ class _Chunks:
                 self._stepping = False
             if chunk is _END:
                 return
-            self._taken = Event()
+            self._taken = taken = self._signal()
             self._chunk = chunk
-            self._arrived.set()
+            if self._arrived is not None:
+                self._arrived.set()
             if not self._stopping:
-                await self._taken.wait()
+                await taken.wait()
+
+
+class _Signal:
+    """An ``Event`` for asyncio alone, which one task sets and one other waits for, once.
+
+    A stream needs two for each item, and anyio's cost more than everything else about an item.
+    """
+
+    __slots__ = ("_future",)
+
+    def __init__(self) -> None:
+        self._future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def set(self) -> None:
+        if not self._future.done():
+            self._future.set_result(None)
+
+    def wait(self) -> Awaitable[None]:
+        return self._future
 
 
 def _once(scope: CancelScope) -> Callable[[], object]:
@@ -270,8 +297,11 @@ class _AsyncSource:
         self._encode = encode
 
     async def step(self) -> bytes:
-        item = await anext(self._iterator, _END)
-        return _END if item is _END else self._encode(item)
+        try:
+            item = await anext(self._iterator)
+        except StopAsyncIteration:
+            return _END  # type: ignore[no-any-return]  # the marker of the end
+        return self._encode(item)
 
     async def close(self) -> None:
         if not isinstance(self._iterator, AsyncGenerator):

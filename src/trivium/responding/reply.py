@@ -19,7 +19,7 @@ from trivium.exchange import JSON_TYPE, Exchange, RawHeaders, Reply
 from trivium.responding.encoders import jsonable_encoder
 from trivium.responding.plain import encode_json
 
-__all__ = ["Finish", "Outcome", "allows_body", "dump_value", "finisher"]
+__all__ = ["Finish", "Outcome", "allows_body", "finisher", "model_writer"]
 
 Outcome: TypeAlias = Reply | Response
 Finish: TypeAlias = Callable[[Any, Exchange], Outcome]
@@ -55,18 +55,10 @@ def finisher(
 ) -> Finish:
     """The function that turns the handler's result into a reply."""
     if is_default_class and field is not None:
-        return _json_finisher(_model_writer(field, dump, context), status_code)
+        return _json_finisher(model_writer(field, dump, context), status_code)
     if field is None and response_class is JSONResponse:
         return _json_finisher(lambda value, ex: encode_json(value), status_code)
     return _class_finisher(field, status_code, response_class, dump, context)
-
-
-def dump_value(field: Field, dump: DumpOptions, context: Callable[[], Any], value: Any) -> bytes:
-    """The value as JSON, validated; raises ResponseValidationError."""
-    checked, errors = field.validate(value, loc=("response",))
-    if errors:
-        raise ResponseValidationError(errors, body=value, endpoint_ctx=context())
-    return field.serialize_json(checked, **dump)
 
 
 def _json_finisher(write: Callable[[Any, Exchange], bytes], status_code: int | None) -> Finish:
@@ -104,9 +96,10 @@ def _reply_as_chosen(
     return Reply(status, headers, body, background)
 
 
-def _model_writer(
+def model_writer(
     field: Field, dump: DumpOptions, context: Context
 ) -> Callable[[Any, Exchange], bytes]:
+    """What makes JSON of a value, once it is validated; raises ResponseValidationError."""
     checker = field.checker
     validate = checker.validator.validate_python
     to_json = checker.serializer.to_json

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from functools import partial
 from typing import Any, TypeAlias
 
 from anyio import CapacityLimiter
@@ -13,7 +12,7 @@ from trivium.binding.fields import DumpOptions, Field
 from trivium.exchange import Exchange
 from trivium.responding.plain import encode_json_stream_item
 from trivium.responding.relay import Encode, jsonl_stream, raw_stream
-from trivium.responding.reply import Context, Finish, add_headers, dump_value, response_arguments
+from trivium.responding.reply import Context, Finish, add_headers, model_writer, response_arguments
 from trivium.responding.sse import STREAM_HEADERS, sse_stream
 
 __all__ = ["StreamReply", "stream_finisher"]
@@ -48,10 +47,10 @@ def stream_finisher(
 ) -> Finish:
     """The function that turns the generator of a handler into a reply."""
 
+    write = None if field is None else model_writer(field, dump, context)
+
     def encoder(ex: Exchange) -> Encode:
-        if field is None:
-            return encode_json_stream_item
-        return partial(dump_value, field, dump, lambda: context(ex))
+        return encode_json_stream_item if write is None else lambda item: write(item, ex)
 
     def finish_events(items: Any, ex: Exchange) -> Response:
         encode = encoder(ex)
