@@ -47,10 +47,10 @@ def stream_finisher(
 ) -> Finish:
     """The function that turns the generator of a handler into a reply."""
 
-    write = None if field is None else model_writer(field, dump, context)
+    write = _write_untyped if field is None else model_writer(field, dump, context)
 
     def encoder(ex: Exchange) -> Encode:
-        return encode_json_stream_item if write is None else lambda item: write(item, ex)
+        return lambda item: write(item, ex)
 
     def finish_events(items: Any, ex: Exchange) -> Response:
         encode = encoder(ex)
@@ -93,6 +93,10 @@ def stream_finisher(
     if is_sse:
         return finish_events
     return finish_lines if is_json else finish_chunks
+
+
+def _write_untyped(item: Any, ex: Exchange) -> bytes:
+    return encode_json_stream_item(item)
 
 
 def _limiter(ex: Exchange) -> CapacityLimiter | None:
