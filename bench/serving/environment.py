@@ -7,8 +7,10 @@ import hashlib
 import json
 import subprocess
 import sys
+import tomllib
 import venv
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 PLACE = ROOT / ".cache" / "bench-venv"
@@ -37,7 +39,9 @@ def make() -> dict[str, str]:
             if reason := _pip(line, "--constraint", str(REQUIREMENTS)):
                 failed[line.partition("==")[0]] = reason
                 print(f"  {line} cannot be installed: {reason}", flush=True)
-    if reason := _pip("--editable", str(ROOT), "--constraint", str(REQUIREMENTS)):
+    # With what its production stages use where it is there.
+    trivium = f"{ROOT}[{','.join(_extras())}]"
+    if reason := _pip("--editable", trivium, "--constraint", str(REQUIREMENTS)):
         raise SystemExit(f"Trivium cannot be installed next to its peers: {reason}")
     STAMP.write_text(json.dumps({"for": made_for, "failed": failed}))
     return failed
@@ -50,7 +54,23 @@ def requirements() -> list[str]:
 
 
 def _wanted() -> str:
-    return "\n".join([sys.version, *requirements(), (ROOT / "pyproject.toml").read_text()])
+    """What the environment has to be made anew for."""
+    needed = [
+        *_project()["dependencies"],
+        *(line for lines in _extras().values() for line in lines),
+    ]
+    return "\n".join([sys.version, *requirements(), *needed])
+
+
+def _extras() -> dict[str, list[str]]:
+    """Trivium's extras that make a production stage do more."""
+    extras: dict[str, list[str]] = _project()["optional-dependencies"]
+    return {name: lines for name, lines in extras.items() if name in ("observe", "production")}
+
+
+def _project() -> dict[str, Any]:
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return project
 
 
 def _pip(*arguments: str) -> str | None:

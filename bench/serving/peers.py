@@ -72,7 +72,6 @@ PEERS = (
         "trivium",
         (*_TRIVIUM, "{module}:app"),
         ("trivium", "uvicorn"),
-        lacks={"production": "no set of stages to switch on"},
     ),
     Peer(
         "trivium-asgi",
@@ -81,7 +80,6 @@ PEERS = (
         "trivium",
         (*_UVICORN, "{module}:app"),
         ("trivium", "uvicorn"),
-        lacks={"production": "no set of stages to switch on"},
     ),
     Peer("fastapi", "FastAPI", "uvicorn", "fastapi", (*_UVICORN, "{module}:app"), ("fastapi",)),
     Peer(

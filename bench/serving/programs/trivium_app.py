@@ -1,6 +1,7 @@
-"""`fastapi_app.py` on Trivium: only the imports differ."""
+"""`fastapi_app.py` on Trivium: the imports differ, and how production is switched on."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterable
 
 from pydantic import BaseModel
@@ -35,6 +36,9 @@ class Event(BaseModel):
 
 
 app = FastAPI()
+
+if os.environ.get("PRODUCTION"):
+    app.production(allowed_hosts=["127.0.0.1", "example.com"], cors_origins=["https://example.com"])
 
 
 @app.get("/plaintext", response_class=PlainTextResponse)
