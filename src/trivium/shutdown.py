@@ -5,10 +5,14 @@
         while not shutdown.is_set():
             ...
 
+Server-Sent Events end by themselves: with the first second in which there is nothing to tell.
+
 Trivium's own server gives it at SIGTERM, before it waits for open requests. On any other server it
 is given when that stops the application's lifespan, which for most is after their connections.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import anyio
@@ -26,14 +30,33 @@ SHUTDOWN_KEY = "trivium.shutdown"
 class ShutdownSignal:
     """Set once, when the server is about to stop; for any number of tasks of its event loop."""
 
-    __slots__ = ("_event",)
+    __slots__ = ("_callbacks", "_event")
 
     def __init__(self) -> None:
         self._event = anyio.Event()
+        self._callbacks: set[Callable[[], object]] = set()
 
     def set(self) -> None:
         """Tells everyone. To be called in the event loop."""
+        if self.is_set():
+            return
         self._event.set()
+        for callback in tuple(self._callbacks):
+            callback()
+
+    @contextmanager
+    def calling(self, callback: Callable[[], object]) -> Iterator[None]:
+        """Has the function called when the signal is given during the block, or was before.
+
+        For what would otherwise need a task only to wait, ten thousand times.
+        """
+        if self.is_set():
+            callback()
+        self._callbacks.add(callback)
+        try:
+            yield
+        finally:
+            self._callbacks.discard(callback)
 
     def is_set(self) -> bool:
         """Whether the server is stopping."""

@@ -25,6 +25,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from trivium import App, Shutdown
+from trivium.responding import EventSourceResponse
 from starlette.responses import StreamingResponse
 
 def tell(event):
@@ -60,6 +61,14 @@ async def for_ever() -> StreamingResponse:
         finally:
             tell("stream closed")
     return StreamingResponse(chunks())
+
+@app.get("/events", response_class=EventSourceResponse)
+async def events():
+    try:
+        yield {"departed": 1}
+        await asyncio.Event().wait()
+    finally:
+        tell("events closed")
 
 @app.get("/until-shutdown")
 async def until_shutdown(shutdown: Shutdown) -> str:

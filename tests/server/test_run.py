@@ -292,6 +292,22 @@ def test_what_waits_for_the_shutdown_ends_by_itself(served: Project) -> None:
     assert answer() == '"bye"'
 
 
+@pytest.mark.parametrize("protocol", [[], ["--asgi"]], ids=["direct", "asgi"])
+def test_events_end_by_themselves_when_there_is_nothing_to_tell(
+    served: Project, protocol: list[str]
+) -> None:
+    live = served.trivium("run", *protocol, "--graceful-timeout", "3600")
+    with live.socket() as client:
+        client.sendall(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+        reader = client.makefile("rb")
+        assert any(b"departed" in line for line in iter(reader.readline, b""))
+
+        assert live.stopped() == 0
+        # The stream is complete: its last chunk is there.
+        assert reader.read().endswith(b"0\r\n\r\n")
+    assert served.story() == ["started", "events closed", "cleaned up"]
+
+
 def test_a_stream_without_an_end_is_closed_after_the_graceful_timeout(served: Project) -> None:
     live = served.trivium("run", "--graceful-timeout", "0.3")
     with live.socket() as client:

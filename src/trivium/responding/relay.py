@@ -12,6 +12,9 @@ open across a ``yield`` stay properly nested, and its context variables stay its
 
 The generator is never more than one item ahead: a client that reads slowly slows it down.
 
+Where a ``shutdown`` signal is given, the chunks end with the first second of silence after it. So
+what only waits for something to tell is ended at once, and an answer on its way is told to its end.
+
 A generator that has not finished when the block is left is ended according to where it stands:
 
 * At a ``yield`` it is closed, and what its ``finally`` awaits is awaited.
@@ -36,7 +39,7 @@ from collections.abc import (
     Iterable,
     Iterator,
 )
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from contextvars import Context, copy_context
 from typing import Any, Protocol, TypeAlias
 
@@ -44,6 +47,7 @@ import anyio
 from anyio import CancelScope, CapacityLimiter, Event, get_cancelled_exc_class, to_thread
 
 from trivium.responding.plain import encode_json_stream_item
+from trivium.shutdown import ShutdownSignal
 
 __all__ = ["Encode", "Items", "Wait", "jsonl_stream", "raw_stream", "relay", "wait_at_most"]
 
@@ -55,6 +59,9 @@ Wait: TypeAlias = Callable[[Event, float], Awaitable[bool]]
 """Waits until the event is set or so many seconds have passed; tells whether it is set."""
 
 _END: Any = object()
+
+LAST_SILENCE = 1.0
+"""Seconds without a chunk that end a stream when the server is about to stop."""
 
 
 async def wait_at_most(event: Event, seconds: float) -> bool:
@@ -73,6 +80,7 @@ async def relay(
     silence: float | None = None,
     wait: Wait = wait_at_most,
     limiter: CapacityLimiter | None = None,
+    shutdown: ShutdownSignal | None = None,
 ) -> AsyncGenerator[AsyncIterator[bytes], None]:
     """The chunks that ``encode`` makes of the items, for as long as the block lasts.
 
@@ -95,7 +103,8 @@ async def relay(
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(chunks.produce)
             try:
-                yield chunks
+                with nullcontext() if shutdown is None else shutdown.calling(chunks.end_in_silence):
+                    yield chunks
             except BaseException as error:
                 # Raised again below: the task group would wrap it in an ExceptionGroup.
                 failure = error
@@ -157,6 +166,7 @@ class _Chunks:
         self._signal: Callable[[], Event | _Signal] = _Signal if on_asyncio else Event
         self._arrived: Event | _Signal | None = None
         self._taken: Event | _Signal | None = None
+        self._ends_in_silence = False
         self._stopping = False
         self._stepping = False
         self._interrupt: Callable[[], object] = lambda: None
@@ -179,11 +189,21 @@ class _Chunks:
             else:
                 self._arrived = event = Event()
                 if not await self._wait(event, self._silence):
+                    if self._ends_in_silence:
+                        raise StopAsyncIteration
                     return self._filler
         chunk, self._chunk = self._chunk, None
         if self._taken is not None:
             self._taken.set()
         return chunk
+
+    def end_in_silence(self) -> None:
+        """From now on the first silence is the end, and comes soon."""
+        self._ends_in_silence = True
+        self._silence = LAST_SILENCE if self._silence is None else min(self._silence, LAST_SILENCE)
+        if self._arrived is not None:
+            # whoever waits, waits anew
+            self._arrived.set()
 
     def stop(self) -> None:
         """Let the producer end the generator; to be waited for by its task group."""

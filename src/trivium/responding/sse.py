@@ -13,6 +13,7 @@ from starlette.responses import StreamingResponse
 
 from trivium.responding.plain import encode_json_stream_item
 from trivium.responding.relay import Encode, Items, Wait, relay, wait_at_most
+from trivium.shutdown import ShutdownSignal
 
 __all__ = [
     "EVENT_SCHEMA",
@@ -177,6 +178,7 @@ def sse_stream(
     interval: float = PING_INTERVAL,
     wait: Wait = wait_at_most,
     limiter: CapacityLimiter | None = None,
+    shutdown: ShutdownSignal | None = None,
 ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
     """``relay`` for Server-Sent Events: each item is one event, and silence is filled with pings.
 
@@ -190,4 +192,5 @@ def sse_stream(
         silence=interval,
         wait=wait,
         limiter=limiter,
+        shutdown=shutdown,
     )

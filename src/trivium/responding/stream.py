@@ -14,6 +14,7 @@ from trivium.responding.plain import encode_json_stream_item
 from trivium.responding.relay import Encode, jsonl_stream, raw_stream
 from trivium.responding.reply import Context, Finish, add_headers, model_writer, response_arguments
 from trivium.responding.sse import STREAM_HEADERS, sse_stream
+from trivium.shutdown import shutdown_of
 
 __all__ = ["StreamReply", "stream_finisher"]
 
@@ -55,7 +56,7 @@ def stream_finisher(
     def finish_events(items: Any, ex: Exchange) -> Response:
         encode = encoder(ex)
         response = StreamReply(
-            lambda: sse_stream(items, encode, limiter=_limiter(ex)),
+            lambda: sse_stream(items, encode, limiter=_limiter(ex), shutdown=shutdown_of(ex.scope)),
             media_type="text/event-stream",
             headers=STREAM_HEADERS,
             **response_arguments(ex, status_code),
