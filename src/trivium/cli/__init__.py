@@ -7,6 +7,7 @@
     trivium explain METHOD PATH [--app APP]     what a request does there, step by step
     trivium bench [APP]                         its requests under Trivium and under FastAPI
     trivium makemigrations, migrate, ...        the schema of its database
+    trivium shell, dbshell, dumpdata, loaddata  what is in it
 
 `main` is the console script. What a command needs is imported when it runs.
 """
@@ -16,11 +17,12 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command with the arguments of the process. Ends the process."""
-    from trivium.cli import bench, checking, migrations, serving
+    from trivium.cli import bench, checking, data, migrations, serving
     from trivium.cli.commands import cli
 
     serving.add_to(cli)
     checking.add_to(cli)
     bench.add_to(cli)
     migrations.add_to(cli)
+    data.add_to(cli)
     cli(prog_name="trivium")

@@ -13,10 +13,11 @@ from sqlalchemy.pool import NullPool
 
 from trivium.db.database import Database
 from trivium.db.errors import DbError
+from trivium.db.migrations import Migrations, migrate
 
 __all__ = ["Schema", "made_test_database", "name_for_worker"]
 
-Schema: TypeAlias = Literal["metadata"] | Callable[[Database], Awaitable[None]]
+Schema: TypeAlias = Literal["metadata"] | Path | Callable[[Database], Awaitable[None]]
 
 # The database of a server that is always there, from which others are made.
 _MAINTENANCE = {"postgresql": "postgres", "mysql": None, "mariadb": None}
@@ -39,7 +40,8 @@ async def made_test_database(
     that an earlier run has left behind is removed first.
 
     folder: where SQLite's files are made.
-    schema: the tables are created from the models, or by a function of your own.
+    schema: the tables are created from the models, or by the migrations in a directory, which tests
+        those as well, or by a function of your own.
     """
     url = _url_for_test(database.url, folder, database.name)
     await _remove(url)
@@ -54,12 +56,14 @@ async def made_test_database(
 
 
 async def _fill(database: Database, schema: Schema) -> None:
-    if callable(schema):
+    if isinstance(schema, Path):
+        await migrate(Migrations.of(database, schema))
+    elif callable(schema):
         await schema(database)
     elif schema == "metadata":
         await database.create_tables()
     else:
-        raise DbError(f"schema={schema!r} is neither 'metadata' nor a function")
+        raise DbError(f"schema={schema!r} is neither 'metadata' nor a Path nor a function")
 
 
 def _url_for_test(url: URL, folder: Path, name: str) -> URL:

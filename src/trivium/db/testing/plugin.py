@@ -2,7 +2,8 @@
 
     app            yours: the application, or what makes it; conftest.py defines it
     database       the Database that the application has installed; define it where there is no app
-    test_schema    how tables come about: from the models, or by a function of yours
+    test_schema    how tables come about: "metadata" (the default) from the models, a Path by the
+                   migrations in that directory, a function as it likes
     db             a unit of work in the test's transaction, which is rolled back
     client         a client of the app in that transaction: AsyncTestClient in an ``async`` test,
                    TestClient in a synchronous one
