@@ -107,7 +107,7 @@ def rows() -> dict[str, list[dict[str, Any]]]:
     planes = ("N101", "N102", "N103", "N104", "N105")
     flights, tagged, notes = [], [], []
     for n in range(1, 61):
-        departure = start + timedelta(hours=n * 7, minutes=n * 3, seconds=n)
+        departure = start + timedelta(hours=n * 7, minutes=n * 3, seconds=n, microseconds=n)
         flights.append(
             {
                 "id": n,
@@ -117,7 +117,7 @@ def rows() -> dict[str, list[dict[str, Any]]]:
                 "distance": 187 + n * n * 13 % 2400,
                 "delay": None if n % 7 == 0 else float(n * 17 % 120 - 20) / 2,
                 "status": list(Status)[n % 3],
-                "airline_code": airlines[n * n % 4],
+                "airline_code": airlines[n * 7 % 11 % 4],
                 "origin_code": airports[n % 3],
                 "plane_tail": None if n % 5 == 0 else planes[n % 4],
             }

@@ -101,17 +101,35 @@ def compile_aggregates(state: State, wanted: dict[str, Expression]) -> Select[An
     """One row with values of all rows of the query."""
     plain = state.copy()
     plain.related, plain.lock = (), None
-    if plain.grouped is not None or plain.combined is not None or _has_window(plain):
+    distinct_values = plain.distinct and plain.output != "instance"
+    if (
+        plain.grouped is not None
+        or plain.combined is not None
+        or distinct_values
+        or _has_window(plain)
+    ):
         return _of_derived(plain, wanted)
     if plain.is_sliced or plain.distinct:
         plain = _only_these(plain)
     plain.ordering = ()
     compilation = _Compilation(plain, plain.model, None)
     compilation.context.plain = True
-    columns = dict.fromkeys(wanted, compilation.context)
+    context = compilation.context
+    aggregates = [part for each in wanted.values() for part in _aggregates_in(each)]
+    if aggregates and all(context.roots(each) for each in aggregates):
+        # each is a query of its own, and there are no rows to take them over
+        return select(*(each.resolve(context).label(name) for name, each in wanted.items()))
     return compilation.run(
-        make=lambda: [wanted[name].resolve(columns[name]).label(name) for name in wanted]
+        make=lambda: [each.resolve(context).label(name) for name, each in wanted.items()]
     ).statement
+
+
+def _aggregates_in(expression: Any) -> list[Aggregate]:
+    """The aggregates that an expression is made of."""
+    if isinstance(expression, Aggregate):
+        return [expression]
+    parts = expression.parts() if isinstance(expression, Expression) else ()
+    return [found for part in parts for found in _aggregates_in(part)]
 
 
 def _has_window(state: State) -> bool:

@@ -135,11 +135,14 @@ class Context:
             return self.given[name]
         found = self.annotated.get(name)
         if found is None:
-            seen, self.filters_seen = self.filters_seen, annotation.filters_before
+            before = self.filters_seen, self.plain
+            self.filters_seen = annotation.filters_before
+            # an aggregate of an annotation is over its values, which are each row's own
+            self.plain = self.plain and self.state.grouped is not None
             try:
                 found = annotation.expression.resolve(self)
             finally:
-                self.filters_seen = seen
+                self.filters_seen, self.plain = before
             self.annotated[name] = found
         return found
 

@@ -23,6 +23,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from trivium.db.errors import NotSupported
+from trivium.db.models.types import UtcDateTime
 
 __all__ = [
     "contains_text",
@@ -142,7 +143,7 @@ class matches_regex(FunctionElement[bool]):  # as above
 
 def _regex(element: Any, compiler: Any, kw: Any) -> tuple[str, str, bool]:
     text, pattern, case = element.clauses
-    return compiler.process(text, **kw), compiler.process(pattern, **kw), case.text == "i"
+    return compiler.process(text, **kw), compiler.process(pattern, **kw), case.name == "i"
 
 
 @compiles(matches_regex)
@@ -231,7 +232,7 @@ def _utc(element: Any, compiler: Any, kw: Any) -> str:
 
 def _said(element: Any) -> str:
     """The last argument, a word for the compiler that does not reach the database."""
-    return str(list(element.clauses)[-1].text)
+    return str(list(element.clauses)[-1].name)
 
 
 @compiles(date_part)
@@ -427,8 +428,8 @@ def _json(element: Any, compiler: Any, kw: Any) -> tuple[str, str, str, str]:
     return (
         compiler.process(document, **kw),
         compiler.process(text, **kw),
-        operator.text,
-        kind.text,
+        operator.name,
+        kind.name,
     )
 
 
@@ -544,3 +545,159 @@ def _holds_sqlite(element: Any, compiler: Any, **kw: Any) -> NoReturn:
 def _holds_mysql(element: Any, compiler: Any, **kw: Any) -> str:
     document, part = _two(element, compiler, kw)
     return f"JSON_CONTAINS({document}, {part})"
+
+
+# -- Functions with different names ----------------------------------------------------------------
+
+
+class extreme_value(FunctionElement[Any]):  # as above
+    """The largest or smallest of several values, NULLs left out."""
+
+    inherit_cache = True
+
+
+def extreme_of(name: str, arguments: Any) -> ColumnElement[Any]:
+    """``greatest`` or ``least``, of the type of the values."""
+    made = extreme_value(*arguments, _word(name))
+    made.type = arguments[0].type
+    return made
+
+
+def _all_of(element: Any, compiler: Any, kw: Any) -> tuple[list[str], str]:
+    *values, word = element.clauses
+    return [compiler.process(value, **kw) for value in values], word.name
+
+
+@compiles(extreme_value)
+def _extreme(element: Any, compiler: Any, **kw: Any) -> str:
+    values, name = _all_of(element, compiler, kw)
+    return f"{name}({', '.join(values)})"
+
+
+def _without_nulls(function: str, values: list[str]) -> str:
+    """Where one NULL makes the result NULL, each value gets the others as its second choices."""
+    turned = [values[index:] + values[:index] for index in range(len(values))]
+    return f"{function}({', '.join(f'coalesce({chr(44).join(each)})' for each in turned)})"
+
+
+@compiles(extreme_value, "sqlite")
+def _extreme_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    values, name = _all_of(element, compiler, kw)
+    return _without_nulls("max" if name == "greatest" else "min", values)
+
+
+@compiles(extreme_value, "mysql")
+@compiles(extreme_value, "mariadb")
+def _extreme_mysql(element: Any, compiler: Any, **kw: Any) -> str:
+    values, name = _all_of(element, compiler, kw)
+    return _without_nulls(name, values)
+
+
+class whole_number(FunctionElement[Any]):  # as above
+    """The next whole number below or above."""
+
+    inherit_cache = True
+
+
+def whole_number_of(name: str, value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """``floor`` or ``ceil``, of the type of the value."""
+    made = whole_number(value, _word(name))
+    made.type = value.type
+    return made
+
+
+@compiles(whole_number)
+def _whole(element: Any, compiler: Any, **kw: Any) -> str:
+    values, name = _all_of(element, compiler, kw)
+    return f"{name}({values[0]})"
+
+
+@compiles(whole_number, "sqlite")
+def _whole_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    values, name = _all_of(element, compiler, kw)
+    value, cut = values[0], f"CAST({values[0]} AS INTEGER)"
+    return f"({cut} - ({value} < {cut}))" if name == "floor" else f"({cut} + ({value} > {cut}))"
+
+
+class last_characters(FunctionElement[str]):  # as above
+    """The last characters of a text."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(last_characters)
+def _last(element: Any, compiler: Any, **kw: Any) -> str:
+    text, count = _two(element, compiler, kw)
+    return f"right({text}, {count})"
+
+
+@compiles(last_characters, "sqlite")
+def _last_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    text, count = _two(element, compiler, kw)
+    return f"substr({text}, -{count})"
+
+
+class text_position(FunctionElement[int]):  # as above
+    """Where a text stands in another, from 1."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(text_position)
+def _position(element: Any, compiler: Any, **kw: Any) -> str:
+    text, part = _two(element, compiler, kw)
+    return f"strpos({text}, {part})"
+
+
+@compiles(text_position, "sqlite")
+@compiles(text_position, "mysql")
+@compiles(text_position, "mariadb")
+def _position_other(element: Any, compiler: Any, **kw: Any) -> str:
+    text, part = _two(element, compiler, kw)
+    return f"instr({text}, {part})"
+
+
+class rounded(FunctionElement[float]):  # as above
+    """A number rounded to places."""
+
+    type = Double()
+    inherit_cache = True
+
+
+@compiles(rounded)
+def _rounded(element: Any, compiler: Any, **kw: Any) -> str:
+    value, places = _two(element, compiler, kw)
+    return f"CAST(round(CAST({value} AS NUMERIC), {places}) AS DOUBLE PRECISION)"
+
+
+@compiles(rounded, "sqlite")
+@compiles(rounded, "mysql")
+@compiles(rounded, "mariadb")
+def _rounded_other(element: Any, compiler: Any, **kw: Any) -> str:
+    value, places = _two(element, compiler, kw)
+    return f"round({value}, {places})"
+
+
+class current_moment(FunctionElement[Any]):  # as above
+    """The time in UTC, as a moment is stored."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(current_moment)
+def _now(element: Any, compiler: Any, **kw: Any) -> str:
+    return "CURRENT_TIMESTAMP"
+
+
+@compiles(current_moment, "sqlite")
+def _now_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    return "(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000')"
+
+
+@compiles(current_moment, "mysql")
+@compiles(current_moment, "mariadb")
+def _now_mysql(element: Any, compiler: Any, **kw: Any) -> str:
+    return "UTC_TIMESTAMP(6)"
