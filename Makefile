@@ -124,6 +124,11 @@ conformance: $(DEV) ## FastAPI 0.165's own suite on Trivium, against the real pa
 bench: $(BENCH) ## Serving, over real sockets, beside ten frameworks: needs wrk, under twelve minutes
 	@$(BIN)/python -m bench.serving $(ARGS)
 
+.PHONY: bench-data
+bench-data: $(BENCH) ## The models, on PostgreSQL, beside raw asyncpg and other ORMs: about five minutes
+	@$(PIP) install --quiet asyncpg
+	@$(BIN)/python -m bench.data $(ARGS)
+
 .PHONY: bench-core
 bench-core: $(BENCH) ## The core, in process, beside FastAPI: about ten minutes
 	@$(BIN)/python -m bench $(ARGS)

@@ -16,50 +16,51 @@ ROOT = Path(__file__).parents[2]
 PLACE = ROOT / ".cache" / "bench-venv"
 PYTHON = PLACE / "bin" / "python"
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
-STAMP = PLACE / "made-for.json"
 
 
-def make() -> dict[str, str]:
+def make(wanted: Path = REQUIREMENTS, place: Path = PLACE) -> dict[str, str]:
     """Makes the environment where it is not there yet.
 
     Returns what could not be installed, with pip's last word on it. One peer that cannot be
     installed on this machine does not keep the others from being measured.
     """
-    made_for = hashlib.sha256(_wanted().encode()).hexdigest()
-    if STAMP.exists():
-        stamp = json.loads(STAMP.read_text())
+    made_for = hashlib.sha256(_made_for(wanted).encode()).hexdigest()
+    stamp_file = place / "made-for.json"
+    if stamp_file.exists():
+        stamp = json.loads(stamp_file.read_text())
         if stamp["for"] == made_for:
             failed: dict[str, str] = stamp["failed"]
             return failed
-    print(f"Installing the peers into {PLACE.relative_to(ROOT)}", flush=True)
-    venv.create(PLACE, with_pip=True, clear=True)
+    print(f"Installing the peers into {place.relative_to(ROOT)}", flush=True)
+    venv.create(place, with_pip=True, clear=True)
+    python = place / "bin" / "python"
     failed = {}
-    if _pip("--requirement", str(REQUIREMENTS)):
-        for line in requirements():
-            if reason := _pip(line, "--constraint", str(REQUIREMENTS)):
+    if _pip(python, "--requirement", str(wanted)):
+        for line in requirements(wanted):
+            if reason := _pip(python, line, "--constraint", str(wanted)):
                 failed[line.partition("==")[0]] = reason
                 print(f"  {line} cannot be installed: {reason}", flush=True)
     # With what its production stages use where it is there.
     trivium = f"{ROOT}[{','.join(_extras())}]"
-    if reason := _pip("--editable", trivium, "--constraint", str(REQUIREMENTS)):
+    if reason := _pip(python, "--editable", trivium, "--constraint", str(wanted)):
         raise SystemExit(f"Trivium cannot be installed next to its peers: {reason}")
-    STAMP.write_text(json.dumps({"for": made_for, "failed": failed}))
+    stamp_file.write_text(json.dumps({"for": made_for, "failed": failed}))
     return failed
 
 
-def requirements() -> list[str]:
+def requirements(wanted: Path = REQUIREMENTS) -> list[str]:
     """The requirements, one a line, comments left out."""
-    lines = (line.partition("#")[0].strip() for line in REQUIREMENTS.read_text().splitlines())
+    lines = (line.partition("#")[0].strip() for line in wanted.read_text().splitlines())
     return [line for line in lines if line]
 
 
-def _wanted() -> str:
+def _made_for(wanted: Path) -> str:
     """What the environment has to be made anew for."""
     needed = [
         *_project()["dependencies"],
         *(line for lines in _extras().values() for line in lines),
     ]
-    return "\n".join([sys.version, *requirements(), *needed])
+    return "\n".join([sys.version, *requirements(wanted), *needed])
 
 
 def _extras() -> dict[str, list[str]]:
@@ -73,10 +74,10 @@ def _project() -> dict[str, Any]:
     return project
 
 
-def _pip(*arguments: str) -> str | None:
+def _pip(python: Path, *arguments: str) -> str | None:
     """None, or the last line that pip wrote of why it failed."""
     done = subprocess.run(
-        [PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *arguments],
+        [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *arguments],
         capture_output=True,
         text=True,
     )
