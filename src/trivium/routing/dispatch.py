@@ -163,7 +163,7 @@ def _entry(order: int, route: BaseRoute) -> Entry:
         template, methods = route.template, frozenset(route.methods or ())
         serve = within_limit(route.operation.serve, route.max_body_size)
     elif isinstance(route, APIWebSocketRoute):
-        template, methods, serve = route.template, _HANDSHAKE, route.serve
+        template, methods, serve = route.template, _HANDSHAKE, route.operation.serve
     elif isinstance(route, WebSocketRoute):
         template, methods = parsed(route.path), _HANDSHAKE
     elif isinstance(route, Route):

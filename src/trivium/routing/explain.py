@@ -98,9 +98,9 @@ def _compiled_route(answer: Answer) -> BaseRoute:
 
 
 def _plan_of(route: BaseRoute) -> Plan | None:
-    if isinstance(route, APIRoute):
+    if isinstance(route, APIRoute | APIWebSocketRoute):
         return route.operation.compiled().plan
-    return route.plan if isinstance(route, APIWebSocketRoute) else None
+    return None
 
 
 def _around(router: APIRouter, answer: Answer) -> Iterator[str]:

@@ -22,6 +22,7 @@ from trivium.threads import iterated_in_threads
 
 __all__ = [
     "Compiled",
+    "OnceCompiled",
     "Operation",
     "RequestHandler",
     "as_response",
@@ -55,8 +56,8 @@ class Compiled(NamedTuple):
         return await handler(ex.request)
 
 
-class Operation:
-    """Serves the requests to one route; compiled at the first of them."""
+class OnceCompiled:
+    """A route compiled at its first request, and anew where dependencies are replaced."""
 
     __slots__ = ("_compile", "_compiled", "_replaced")
 
@@ -64,6 +65,23 @@ class Operation:
         self._compile = compile_route
         self._compiled: Compiled | None = None
         self._replaced: tuple[dict[Any, Any], Compiled] | None = None
+
+    def compiled(self, overrides: Overrides | None = None) -> Compiled:
+        """The route compiled, with some of its dependencies replaced."""
+        compiled = self._compiled
+        if compiled is None:
+            compiled = self._compiled = self._compile(None)
+        if not overrides or not compiled.plan.calls_any(overrides):
+            return compiled
+        if self._replaced is None or self._replaced[0] != overrides:
+            self._replaced = (dict(overrides), self._compile(overrides))
+        return self._replaced[1]
+
+
+class Operation(OnceCompiled):
+    """Serves the requests to one route."""
+
+    __slots__ = ()
 
     async def serve(self, ex: Exchange) -> None:
         """Answers one request whose path and method fit."""
@@ -87,17 +105,6 @@ class Operation:
             await ex.reply(outcome)
         else:
             await _conclude_with(ex, outcome)
-
-    def compiled(self, overrides: Overrides | None = None) -> Compiled:
-        """The route compiled, with some of its dependencies replaced."""
-        compiled = self._compiled
-        if compiled is None:
-            compiled = self._compiled = self._compile(None)
-        if not overrides or not compiled.plan.calls_any(overrides):
-            return compiled
-        if self._replaced is None or self._replaced[0] != overrides:
-            self._replaced = (dict(overrides), self._compile(overrides))
-        return self._replaced[1]
 
 
 async def conclude(ex: Exchange, produce: Produce) -> None:

@@ -1,6 +1,5 @@
 """One path operation: a handler, what is declared about it, and how a request runs it."""
 
-import copy
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +10,7 @@ from typing import Any, ForwardRef, TypeVar, cast
 from starlette import routing as starlette_routing
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 from typing_extensions import Unpack
 
 from trivium.binding.analysis import (
@@ -38,11 +37,9 @@ from trivium.binding.shape import body_field, is_embedded
 from trivium.binding.steps import Overrides
 from trivium.binding.written import parameter_as_written, return_as_written
 from trivium.errors import DeclarationError, place_of
-from trivium.exchange import Exchange
 from trivium.responding.reply import Finish, allows_body, finisher
 from trivium.responding.sse import EventSourceResponse, ServerSentEvent
 from trivium.responding.stream import stream_finisher
-from trivium.routing.failures import failures_answered, handlers_in
 from trivium.routing.inclusion import Inclusion
 from trivium.routing.operation import (
     Compiled,
@@ -51,13 +48,13 @@ from trivium.routing.operation import (
     as_response,
     exchange_of,
 )
+from trivium.routing.operation_route import OperationRoute
 from trivium.routing.options import (
     DEFAULT_RESPONSE_CLASS,
     DEFAULT_STRICTNESS,
     DEFAULT_UNIQUE_ID,
     RouteOptions,
 )
-from trivium.routing.subtree import Subtree
 from trivium.routing.template import Template, parsed
 
 __all__ = ["APIRoute"]
@@ -74,7 +71,7 @@ _DUMP_DEFAULTS: dict[str, Any] = {
 }
 
 
-class APIRoute(starlette_routing.Route):
+class APIRoute(OperationRoute, starlette_routing.Route):  # type: ignore[override]  # Starlette sets attributes where these are properties
     """A path operation.
 
     Its attributes carry FastAPI's names and are what the OpenAPI document is made from. A route
@@ -82,13 +79,6 @@ class APIRoute(starlette_routing.Route):
 
     Raises DeclarationError, with the place and the fix, for a declaration that cannot work.
     """
-
-    original_route: "APIRoute | None" = None
-    """The route as it was declared, where this one is the copy that an inclusion made."""
-    plan_class: type[Plan] = Plan
-    """What its plan is compiled to; an observed application has another."""
-    subtrees: tuple[Subtree, ...] = ()
-    """The routers around it that have middleware or exception handlers of their own."""
 
     def __init__(
         self, path: str, endpoint: Callable[..., Any], **options: Unpack[RouteOptions]
@@ -276,14 +266,8 @@ class APIRoute(starlette_routing.Route):
 
     def included(self, inclusion: Inclusion) -> "APIRoute":
         """The route as it is served below the routers that include it."""
-        route = copy.copy(self)
-        for cached in ("body_field", "operation", "app"):
-            route.__dict__.pop(cached, None)
-        route.original_route = self.original_route or self
-        route.path = inclusion.prefix + self.path
-        route.template = parsed(route.path)
+        route = self._moved_below(inclusion)
         route.tags = [*inclusion.tags, *self.tags]
-        route.dependencies = [*inclusion.dependencies, *self.dependencies]
         route.responses = {**inclusion.responses, **self.responses}
         route.callbacks = [*inclusion.callbacks, *(self.callbacks or ())]
         route.deprecated = self.deprecated or inclusion.deprecated
@@ -299,8 +283,6 @@ class APIRoute(starlette_routing.Route):
         )
         route.max_body_size = first_given(self.max_body_size, inclusion.max_body_size)
         route.form_limits = cast(FormLimits, {**inclusion.form_limits, **self.form_limits})
-        route.dependency_overrides_provider = inclusion.overrides_provider
-        route.subtrees = (*inclusion.subtrees, *self.subtrees)
         route.unique_id = route._unique_id()
         route._analyse_included(inclusion, self)
         route._rename_fields(self.unique_id)
@@ -338,27 +320,6 @@ class APIRoute(starlette_routing.Route):
                 dependencies=[*outer, *declared.dependant.dependencies],
             )
         )
-
-    # What Starlette's Route offers
-
-    @property
-    def path_format(self) -> str:  # type: ignore[override]  # Starlette sets an attribute
-        """The path without convertors."""
-        return self.template.path_format
-
-    @property
-    def path_regex(self) -> Any:  # type: ignore[override]  # Starlette sets an attribute
-        return self.template.regex
-
-    @property
-    def param_convertors(self) -> Any:  # type: ignore[override]  # Starlette sets an attribute
-        return self.template.param_convertors
-
-    def matches(self, scope: Scope) -> tuple[starlette_routing.Match, Scope]:
-        match, child_scope = super().matches(scope)
-        if match is not starlette_routing.Match.NONE:
-            child_scope["route"] = self
-        return match, child_scope
 
     # The document
 
@@ -432,17 +393,7 @@ class APIRoute(starlette_routing.Route):
     @cached_property
     def app(self) -> ASGIApp:  # type: ignore[override]  # Starlette sets an attribute
         """The route alone as an ASGI application."""
-
-        async def serve_alone(scope: Scope, receive: Receive, send: Send) -> None:
-            provider = self.dependency_overrides_provider
-            overrides = getattr(provider, "dependency_overrides", None) or None
-            ex = Exchange(scope, receive, send, overrides=overrides)
-            try:
-                await failures_answered(self.operation.serve, ex, handlers_in(scope))
-            finally:
-                await ex.release()
-
-        return limited(serve_alone, self.max_body_size)
+        return limited(self._alone(self.operation), self.max_body_size)
 
 
 def _plain_status(status: int | None) -> int | None:

@@ -1,41 +1,30 @@
 """One WebSocket operation: its handler is called with the opened connection and its parameters."""
 
-import copy
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 from starlette import routing as starlette_routing
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 from starlette.websockets import WebSocketDisconnect
 
 from trivium.binding.analysis import analyse, analyse_listed
 from trivium.binding.callables import name_of
 from trivium.binding.params import Depends
-from trivium.binding.plan import Plan
 from trivium.binding.shape import is_embedded
 from trivium.binding.steps import Overrides
 from trivium.errors import DeclarationError
 from trivium.exchange import Exchange
-from trivium.routing.failures import failures_answered, handlers_in
 from trivium.routing.inclusion import Inclusion
-from trivium.routing.subtree import Subtree
+from trivium.routing.operation import Compiled, OnceCompiled
+from trivium.routing.operation_route import OperationRoute
 from trivium.routing.template import Template, parsed
 
 __all__ = ["APIWebSocketRoute"]
 
-_Replaced: TypeAlias = tuple[dict[Any, Any], Plan]
 
-
-class APIWebSocketRoute(starlette_routing.WebSocketRoute):
+class APIWebSocketRoute(OperationRoute, starlette_routing.WebSocketRoute):  # type: ignore[override]  # Starlette sets attributes where these are properties
     """A WebSocket operation. Raises DeclarationError for a declaration that cannot work."""
-
-    original_route: "APIWebSocketRoute | None" = None
-    """The route as it was declared, where this one is the copy that an inclusion made."""
-    plan_class: type[Plan] = Plan
-    """What its plan is compiled to; an observed application has another."""
-    subtrees: tuple[Subtree, ...] = ()
-    _replaced: _Replaced | None = None
 
     def __init__(
         self,
@@ -66,66 +55,31 @@ class APIWebSocketRoute(starlette_routing.WebSocketRoute):
 
     def included(self, inclusion: Inclusion) -> "APIWebSocketRoute":
         """The route as it is served below the routers that include it."""
-        route = copy.copy(self)
-        for cached in ("plan", "app", "_replaced"):
-            route.__dict__.pop(cached, None)
-        route.original_route = self.original_route or self
-        route.path = inclusion.prefix + self.path
-        route.template = parsed(route.path)
-        route.dependencies = [*inclusion.dependencies, *self.dependencies]
-        route.dependency_overrides_provider = inclusion.overrides_provider
-        route.subtrees = (*inclusion.subtrees, *self.subtrees)
+        route = self._moved_below(inclusion)
         route._analyse()
         return route
 
-    @property
-    def path_format(self) -> str:  # type: ignore[override]  # Starlette sets an attribute
-        """The path without convertors."""
-        return self.template.path_format
-
-    @property
-    def path_regex(self) -> Any:  # type: ignore[override]  # Starlette sets an attribute
-        return self.template.regex
-
-    @property
-    def param_convertors(self) -> Any:  # type: ignore[override]  # Starlette sets an attribute
-        return self.template.param_convertors
-
-    def matches(self, scope: Scope) -> tuple[starlette_routing.Match, Scope]:
-        match, child_scope = super().matches(scope)
-        if match is not starlette_routing.Match.NONE:
-            child_scope["route"] = self
-        return match, child_scope
-
     @cached_property
-    def plan(self) -> Plan:
-        """The compiled plan of the handler."""
-        return self._compiled(None)
+    def operation(self) -> "Conversation":
+        """Serves the connections; compiled at the first of them."""
+        return Conversation(self._compiled)
 
-    def plan_for(self, overrides: Overrides | None) -> Plan:
-        """The compiled plan with some dependencies replaced."""
-        if not overrides or not self.plan.calls_any(overrides):
-            return self.plan
-        if self._replaced is None or self._replaced[0] != overrides:
-            self._replaced = (dict(overrides), self._compiled(overrides))
-        return self._replaced[1]
-
-    def _compiled(self, overrides: Overrides | None) -> Plan:
-        return self.plan_class(
+    def _compiled(self, overrides: Overrides | None) -> Compiled:
+        plan = self.plan_class(
             self.dependant, embed_body_fields=self._embed_body_fields, overrides=overrides
         )
+        return Compiled(plan, _nothing, None)
 
     @cached_property
     def app(self) -> ASGIApp:  # type: ignore[override]  # Starlette sets an attribute
         """The route alone as an ASGI application."""
+        return self._alone(self.operation)
 
-        async def serve_alone(scope: Scope, receive: Receive, send: Send) -> None:
-            provider = self.dependency_overrides_provider
-            overrides = getattr(provider, "dependency_overrides", None) or None
-            ex = Exchange(scope, receive, send, overrides=overrides)
-            await failures_answered(self.serve, ex, handlers_in(scope))
 
-        return serve_alone
+class Conversation(OnceCompiled):
+    """Serves the connections to one route."""
+
+    __slots__ = ()
 
     async def serve(self, ex: Exchange) -> None:
         """Serves one connection; it is open until the handler closes it or returns.
@@ -150,7 +104,7 @@ class APIWebSocketRoute(starlette_routing.WebSocketRoute):
         """
         try:
             try:
-                await self.plan_for(ex.overrides).call(ex, _nothing)
+                await self.compiled(ex.overrides).plan.call(ex, _nothing)
             except BaseException as error:
                 if not (ex.has_function_scope and await ex.close_function(error)):
                     await ex.settle(error)
@@ -182,5 +136,5 @@ async def _run_tasks(ex: Exchange) -> None:
         await ex.background()
 
 
-def _nothing(result: Any, ex: Exchange) -> None:
+def _nothing(result: Any, ex: Exchange) -> Any:
     """A WebSocket handler's result means nothing."""

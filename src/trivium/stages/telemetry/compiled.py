@@ -54,12 +54,9 @@ class ObservedDispatcher(Dispatcher):
     """Reports the route that it finds, and has it run an observed plan."""
 
     def entry_of(self, order: int, route: BaseRoute) -> Entry:
-        if isinstance(route, APIRoute):
+        if isinstance(route, APIRoute | APIWebSocketRoute):
             # compiled before anybody observed
             route.__dict__.pop("operation", None)
-            route.plan_class = ObservedPlan
-        elif isinstance(route, APIWebSocketRoute):
-            route.__dict__.pop("plan", None)
             route.plan_class = ObservedPlan
         elif isinstance(route, Mount | Host):
             _observe_below(getattr(route, "_base_app", route.app))
