@@ -6,7 +6,7 @@ WebSocket) is made only where a handler asks for it.
 """
 
 import weakref
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from functools import partial, wraps
 from types import MappingProxyType, TracebackType
@@ -34,6 +34,8 @@ __all__ = [
     "RawHeaders",
     "Reply",
     "Settle",
+    "raise_failures",
+    "run_each",
 ]
 
 P = ParamSpec("P")
@@ -100,18 +102,38 @@ class BackgroundTasks(StarletteBackgroundTasks):
             self.tasks.append(other)
 
     async def __call__(self) -> None:
-        failures: list[Exception] = []
+        raise_failures(await self.run())
+
+    async def run(self) -> list[Exception]:
+        """Runs every task, once; the errors of those that failed."""
+        return await run_each(self._taken(), self.around)
+
+    def _taken(self) -> Iterator[BackgroundTask]:
         while self.tasks:
-            task = self.tasks.pop(0)
-            try:
-                with self.around(task):
-                    await task()
-            except Exception as failure:
-                failures.append(failure)
-        if len(failures) == 1:
-            raise failures[0]
-        if failures:
-            raise ExceptionGroup("background tasks failed", failures)
+            yield self.tasks.pop(0)
+
+
+async def run_each(
+    tasks: Iterable[BackgroundTask],
+    around: Callable[[BackgroundTask], AbstractContextManager[Any]] = nullcontext,
+) -> list[Exception]:
+    """Runs the tasks in order, each within ``around``; the errors of those that failed."""
+    failures: list[Exception] = []
+    for task in tasks:
+        try:
+            with around(task):
+                await task()
+        except Exception as failure:
+            failures.append(failure)
+    return failures
+
+
+def raise_failures(failures: list[Exception]) -> None:
+    """Raises what tasks have failed with: a single error as it is, several as a group."""
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        raise ExceptionGroup("background tasks failed", failures)
 
 
 class Around(Protocol):

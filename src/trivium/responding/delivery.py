@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Message
 
-from trivium.exchange import Exchange, Reply
+from trivium.exchange import BackgroundTasks, Exchange, Reply, raise_failures, run_each
 from trivium.responding.reply import Outcome
 
 __all__ = ["handed_over", "run_promised"]
@@ -74,26 +74,12 @@ async def _sent_whole(ex: Exchange, reply: Reply) -> Exception | None:
     return None
 
 
-async def run_promised(injected: BackgroundTask | None, own: BackgroundTask | None) -> None:
+async def run_promised(injected: BackgroundTasks | None, own: BackgroundTask | None) -> None:
     """Runs the tasks that were injected, then the response's own. Raises once all have run."""
-    failures: list[Exception] = []
-    if injected is not None:
-        try:
-            await injected()
-        except Exception as failure:
-            failures.append(failure)
+    failures = [] if injected is None else await injected.run()
     if own is not None and own is not injected:
-        around = getattr(own, "around", nullcontext)
-        for task in _each(own):
-            try:
-                with around(task):
-                    await task()
-            except Exception as failure:
-                failures.append(failure)
-    if len(failures) == 1:
-        raise failures[0]
-    if failures:
-        raise ExceptionGroup("background tasks failed", failures)
+        failures += await run_each(_each(own), getattr(own, "around", nullcontext))
+    raise_failures(failures)
 
 
 def _each(tasks: BackgroundTask) -> Iterable[BackgroundTask]:
