@@ -14,7 +14,7 @@ import typer
 from trivium.cli.commands import AppName, AsJson, IsFactory, errors_told
 
 if TYPE_CHECKING:
-    from trivium.db.migrations import Migrations, Step
+    from trivium.db.migrations import Finding, Migrations, Step
 
 T = TypeVar("T")
 
@@ -49,6 +49,9 @@ def makemigrations(
     data: Annotated[
         bool, typer.Option("--data", help="One that changes rows and not the schema.")
     ] = False,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="One that joins branches, where their order is free.")
+    ] = False,
     check: Annotated[
         bool,
         typer.Option("--check", help="Write nothing; status 1 where there is something to write."),
@@ -64,9 +67,12 @@ def makemigrations(
                 typer.echo(f"  {words}")
             typer.echo("The models have changed." if changed else "Nothing has changed.")
             raise typer.Exit(1 if changed else 0)
-        if empty or data:
+        made: room.Made | None
+        if merge:
+            made = room.merge(found, name)
+        elif empty or data:
             make = room.make_data if data else room.make_empty
-            made: room.Made | None = make(found, name or _needed("--name"))
+            made = make(found, name or _needed("--name"))
         else:
             made = run(room.make(found, name=name, questions=_questions(yes, no_input)))
         if made is None:
@@ -80,6 +86,8 @@ def makemigrations(
                 "There may be more to change. This database cannot try a renaming out, so:\n"
                 "  trivium migrate, and trivium makemigrations again"
             )
+        if found.engine.dialect.name == "postgresql":
+            _show_findings(run(room.lint_pending(found)))
 
 
 def migrate(
@@ -95,6 +103,13 @@ def migrate(
     database: DatabaseName = None,
     directory: Directory = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only say what would be done.")] = False,
+    lint: Annotated[
+        bool,
+        typer.Option(
+            "--lint",
+            help="Only say what locks or breaks a running release on PostgreSQL; status 1.",
+        ),
+    ] = False,
     fake: Annotated[bool, typer.Option("--fake", help="Only note it as done.")] = False,
     schema_only: Annotated[
         bool, typer.Option("--schema-only", help="Leave data migrations for later.")
@@ -117,6 +132,12 @@ def migrate(
         options = room.Options(
             fake=fake, schema_only=schema_only, wait=wait, lock_timeout=lock_timeout
         )
+        if lint:
+            findings = run(room.lint_pending(found))
+            _show_findings(findings)
+            if not findings:
+                typer.echo("Nothing to say against what is to be migrated.")
+            raise typer.Exit(1 if findings else 0)
         if plan:
             steps = run(room.plan(found, target, options))
             for step in steps:
@@ -154,9 +175,44 @@ def showmigrations(
             typer.echo(f"There are no migrations in {_shown(found.directory)}.")
 
 
+def sqlmigrate(
+    migration: Annotated[str, typer.Argument(help="The name of a migration, or its beginning.")],
+    app: AppOption = None,
+    factory: IsFactory = False,
+    database: DatabaseName = None,
+    directory: Directory = None,
+    backwards: Annotated[bool, typer.Option("--backwards", help="The way back.")] = False,
+) -> None:
+    """Show the SQL of a migration."""
+    with project(app, factory, database, directory) as found:
+        from trivium.db import migrations as room
+
+        typer.echo(room.sql_of(found, migration, backwards=backwards), nl=False)
+
+
+def squashmigrations(
+    last: Annotated[str, typer.Argument(help="The last migration of those to be one.")],
+    first: Annotated[
+        str | None, typer.Option("--from", help="The first; without it, the very first.")
+    ] = None,
+    app: AppOption = None,
+    factory: IsFactory = False,
+    database: DatabaseName = None,
+    directory: Directory = None,
+) -> None:
+    """Write one migration in the place of many; their files are kept in replaced/."""
+    with project(app, factory, database, directory) as found:
+        from trivium.db import migrations as room
+
+        made = room.squash(found, first, last)
+        typer.echo(_shown(made.path))
+        for words in made.changes:
+            typer.echo(f"  {words}")
+
+
 def add_to(cli: typer.Typer) -> None:
     """Gives the `trivium` command these commands."""
-    for command in (makemigrations, migrate, showmigrations):
+    for command in (makemigrations, migrate, showmigrations, sqlmigrate, squashmigrations):
         cli.command()(command)
 
 
@@ -202,6 +258,13 @@ def _shown(path: Path) -> str:
 
 def _verb(step: Step, before: str = "") -> str:
     return before + ("apply" if step.forwards else "undo")
+
+
+def _show_findings(findings: list[Finding]) -> None:
+    for each in findings:
+        typer.echo(f"\n{each.migration}: {each.operation}  [{each.rule}]")
+        typer.echo(f"  {each.reason}")
+        typer.echo(f"  Instead: {each.recipe}.")
 
 
 class Teller:
