@@ -21,6 +21,7 @@ from trivium.db.migrations import files
 from trivium.db.migrations.context import context_in_writing
 from trivium.db.migrations.errors import MigrationError
 from trivium.db.migrations.files import File
+from trivium.db.migrations.impls import mentions
 from trivium.db.migrations.maker import Made
 from trivium.db.migrations.merging import changes_and_needs
 from trivium.db.migrations.project import Migrations
@@ -184,13 +185,15 @@ def _created(table: str, result: list[Any]) -> ops.CreateTableOp | None:
     for operation in reversed(result):
         if isinstance(operation, ops.CreateTableOp) and operation.table_name == table:
             return operation
-        if not _is_quiet(operation):
+        if not _is_quiet(operation, table):
             return None
     return None
 
 
-def _is_quiet(operation: Any) -> bool:
-    """Whether it looks at no rows and renames nothing, so that others may be moved before it."""
+def _is_quiet(operation: Any, table: str) -> bool:
+    """Whether it leaves the rows and the name of a table alone, so that its operations may move."""
+    if isinstance(operation, ops.ExecuteSQLOp):
+        return not mentions(str(operation.sqltext), table)
     if isinstance(operation, ops.AlterColumnOp):
         return operation.modify_name is None
     return isinstance(
@@ -281,7 +284,7 @@ def _fold_drop_index(operation: ops.DropIndexOp, result: list[Any]) -> bool:
         if isinstance(other, ops.CreateIndexOp) and other.index_name == operation.index_name:
             result.remove(other)
             return True
-        if not _is_quiet(other):
+        if not _is_quiet(other, str(operation.table_name)):
             return False
     return False
 
