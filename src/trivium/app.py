@@ -478,7 +478,9 @@ class App(Starlette):
             ex.overrides = self.dependency_overrides
         ex.handlers = self.exception_handlers
         if self.root_path:
-            ex.scope["root_path"] = self.root_path
+            scope = ex.scope
+            scope["root_path"] = self.root_path
+            ex.replace_scope(scope)  # what is the path below depends on it
         if self._stages is None:
             return self._serve_staged(ex)
         return self._stages.serve(ex, self._serve_staged)

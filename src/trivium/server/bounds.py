@@ -15,8 +15,8 @@ class Bounds(NamedTuple):
     max_headers: int | None = 128
     """Number of headers; 431 beyond."""
     header_timeout: float | None = 15.0
-    """Seconds from the first byte of a request, or of the connection, to the end of its headers;
-    408 after them (RFC 9110, section 15.5.9)."""
+    """Seconds from the first byte of a request to the end of its headers; 408 after them
+    (RFC 9110, section 15.5.9)."""
     body_timeout: float | None = 30.0
     """Seconds in which a body has to bring ``min_body_rate`` bytes each second; 408 if not."""
     min_body_rate: int = 128

@@ -22,8 +22,7 @@ __all__ = ["DirectExchange"]
 
 _MOST_DROPPED = 1024 * 1024
 """Bytes of a body nobody wants that are read and dropped, before the connection is closed."""
-_DISCONNECT: Message = {"type": "http.disconnect"}
-_WITHOUT_LENGTH = frozenset({204, 304})
+_WITHOUT_BODY = frozenset({204, 304})
 _JSON_HEAD = b"%b%bcontent-length: %d\r\ncontent-type: application/json\r\n\r\n%b"
 
 
@@ -45,7 +44,7 @@ class DirectExchange(Exchange):
     _is_given = False
     """Whether somebody has taken all of it."""
     _dropped = 0
-    _waiter: asyncio.Future[None] | None = None
+    _waiters: list[asyncio.Future[None]] | None = None
     _expects_continue = False
     _length: int | None = None
     _is_chunked = False
@@ -152,7 +151,7 @@ class DirectExchange(Exchange):
         if self.is_complete:
             self._dropped += len(body)
             if self._dropped > _MOST_DROPPED:
-                self.connection_below.transport.close()
+                self.connection_below.close()
             return 0
         if not self._received:
             self._received = body
@@ -175,19 +174,23 @@ class DirectExchange(Exchange):
         self._wake()
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        for waiter in self._waiters or ():
+            if not waiter.done():
+                waiter.set_result(None)
 
     async def _wait(self) -> None:
-        self._waiter = self.connection_below.loop.create_future()
+        if self._waiters is None:
+            self._waiters = []
+        waiter = self.connection_below.loop.create_future()
+        self._waiters.append(waiter)
         try:
-            await self._waiter
+            await waiter
         finally:
-            self._waiter = None
+            self._waiters.remove(waiter)
 
     def _begin_to_read(self) -> None:
         below = self.connection_below
-        if not self.reply_started and self._waits_for_permission:
+        if not self.reply_started and self.waits_for_permission:
             below.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self._is_permitted = True
         below.resume_reading()
@@ -195,7 +198,7 @@ class DirectExchange(Exchange):
     _is_permitted = False
 
     @property
-    def _waits_for_permission(self) -> bool:
+    def waits_for_permission(self) -> bool:
         """Whether the client sends its body only when it is told to (RFC 9110, section 10.1.1)."""
         expected = self.header(b"expect")
         return (
@@ -222,13 +225,13 @@ class DirectExchange(Exchange):
         return body if type(body) is bytes else bytes(body)
 
     async def _read_rest(self) -> None:
-        if self.is_lost:
+        if self._is_over():
             raise ClientDisconnect
         self._begin_to_read()
         while not self._has_all:
-            if self.is_lost:
-                raise ClientDisconnect
             await self._wait()
+            if self._is_over() and not self._has_all:
+                raise ClientDisconnect
             self.connection_below.resume_reading()
 
     def _has_more(self) -> bool:
@@ -239,6 +242,8 @@ class DirectExchange(Exchange):
 
     async def receive(self) -> Message:
         """ASGI's receive."""
+        if self._is_over():
+            return {"type": "http.disconnect"}
         if self._is_given and not self._received:
             while not self._is_over():
                 await self._wait()
@@ -247,7 +252,7 @@ class DirectExchange(Exchange):
             while not (self._has_more() or self._is_over()):
                 await self._wait()
         if self._is_over():
-            return _DISCONNECT
+            return {"type": "http.disconnect"}
         body, self._received = bytes(self._received), b""
         self._is_begun = True
         if self._has_all:
@@ -267,13 +272,10 @@ class DirectExchange(Exchange):
         if self.around is not None:
             reply = self.around.reply(self, reply)
         status, headers, body, _ = reply
-        self.reply_started = self.has_begun = True
-        self.status = status
         self.sent_bytes = len(body)
         if self.is_lost:
+            self._note_begun(status)
             return
-        if below.access_log is not None:
-            self._log_access(status)
         if (
             len(headers) == 2
             and headers[1] is JSON_TYPE
@@ -282,15 +284,21 @@ class DirectExchange(Exchange):
             and not (self._received or not self._has_all)
         ):
             # made by the framework, length included
-            below.transport.write(
-                _JSON_HEAD % (status_line(status), below.default_block(), len(body), body)
-            )
-            self._complete()
+            content = _JSON_HEAD % (status_line(status), below.default_block(), len(body), body)
         else:
-            head = self._begin(status, headers)
-            self._write_body(head, body, is_last=True)
+            content = self._framed(self._begin(status, headers), body, is_last=True)
+        # A header that none may send is an error of the application's, with nothing written so far.
+        self._note_begun(status)
+        below.transport.write(content)
+        self._complete()
         if self.around is not None:
             self.around.sent(self)
+
+    def _note_begun(self, status: int) -> None:
+        self.reply_started = self.has_begun = True
+        self.status = status
+        if self.connection_below.access_log is not None and not self.is_lost:
+            self._log_access(status)
 
     async def _write(self, message: Message) -> None:
         below = self.connection_below
@@ -302,10 +310,9 @@ class DirectExchange(Exchange):
         if not self.has_begun:
             if kind != "http.response.start":
                 raise TriviumError(f"Expected ASGI message 'http.response.start', got '{kind}'")
-            self.has_begun = True
-            if below.access_log is not None:
-                self._log_access(self.status)
-            below.transport.write(self._begin(self.status, message.get("headers", ())))
+            head = self._begin(self.status, message.get("headers", ()))
+            self._note_begun(self.status)
+            below.transport.write(head)
             return
         if self.is_complete:
             raise TriviumError(
@@ -314,54 +321,54 @@ class DirectExchange(Exchange):
         if kind != "http.response.body":
             raise TriviumError(f"Expected ASGI message 'http.response.body', but got '{kind}'.")
         is_last = not message.get("more_body", False)
-        self._write_body(b"", message.get("body", b""), is_last=is_last)
+        if content := self._framed(b"", message.get("body", b""), is_last=is_last):
+            below.transport.write(content)
+        if is_last:
+            self._complete()
 
     def _begin(self, status: int, headers: Any) -> bytes:
         """The head of the reply, and how its body is framed."""
         below = self.connection_below
         head = Head(headers)
-        if head.closes or (not self._has_all and self._waits_for_permission):
+        if head.closes or (not self._has_all and self.waits_for_permission):
             # In the second case nobody knows whether the body still comes.
             self.keep_alive = False
         lines = [status_line(status), below.default_block(), *head.lines]
         if not self.keep_alive and not head.closes:
             lines.append(b"connection: close\r\n")
         self._length, self._is_chunked = head.length, head.is_chunked
-        if self.method == "HEAD":
-            self._length = self._length or 0
-        elif self._length is None and not head.is_chunked:
-            if status in _WITHOUT_LENGTH:
-                self._length = 0
-            else:
+        if self.method == "HEAD" or status in _WITHOUT_BODY:
+            # a length tells what the body would be (RFC 9110, section 8.6)
+            self._length, self._is_chunked = 0, False
+        elif self._length is None:
+            if self.version == "1.0":
+                # knows no chunks: the body ends with the connection (RFC 9112, section 6.1)
+                self._is_chunked = False
+                lines = [line for line in lines if not line.startswith(b"transfer-encoding:")]
+            elif not head.is_chunked:
                 self._is_chunked = True
                 lines.append(b"transfer-encoding: chunked\r\n")
         lines.append(b"\r\n")
         return b"".join(lines)
 
-    def _write_body(self, head: bytes, body: bytes, *, is_last: bool) -> None:
-        transport = self.connection_below.transport
+    def _framed(self, head: bytes, body: bytes, *, is_last: bool) -> bytes:
+        """The head and a piece of the body, as they are written."""
         if self.method == "HEAD":
-            content = head
-            self._length = 0
-        elif self._is_chunked:
+            return head
+        if self._is_chunked:
             chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
-            content = b"%b%b%b" % (head, chunk, b"0\r\n\r\n" if is_last else b"")
-        else:
-            length = self._length or 0
-            if len(body) > length:
+            return b"%b%b%b" % (head, chunk, b"0\r\n\r\n" if is_last else b"")
+        if self._length is not None:
+            if len(body) > self._length:
                 raise TriviumError("Response content longer than Content-Length")
-            self._length = length - len(body)
-            content = head + body if head else body
-        if content:
-            transport.write(content)
-        if is_last:
-            if self._length and not self._is_chunked:
+            self._length -= len(body)
+            if is_last and self._length:
                 raise TriviumError("Response content shorter than Content-Length")
-            self._complete()
+        return head + body if head else body
 
     def _complete(self) -> None:
         self.is_complete = True
-        if self._waiter is not None:
+        if self._waiters is not None:
             self._wake()
         self.connection_below.replied(self, keep_alive=self.keep_alive)
 
@@ -371,12 +378,14 @@ class DirectExchange(Exchange):
             return
         below = self.connection_below
         if self.has_begun:
-            below.transport.close()
+            # without chunks or a length, nothing but a reset says that the body is not whole
+            if self._length is None and not self._is_chunked:
+                below.transport.abort()
+            else:
+                below.close()
             return
-        self.reply_started = self.has_begun = True
         self.keep_alive = False
-        if below.access_log is not None:
-            self._log_access(500)
+        self._note_begun(500)
         below.transport.write(
             status_line(500)
             + below.default_block()
@@ -387,7 +396,8 @@ class DirectExchange(Exchange):
 
     def _log_access(self, status: int) -> None:
         client = self.client
-        target = quote(self.root_path + self.path)
+        path = self.root_path + self.path if self._scope is None else self._scope["path"]
+        target = quote(path)
         if self.query_string:
             target += "?" + self.query_string.decode("ascii")
         below = self.connection_below

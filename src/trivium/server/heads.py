@@ -68,22 +68,36 @@ class Head:
             line = _known.get(header)
             if line is None:
                 name = header[0].lower()
-                if name in _FRAMING:
-                    self._note(name, header[1])
+                if name in _FRAMING and not self._note(name, header[1]):
+                    continue
                 line = _line(header)
             lines.append(line)
-        self.lines = lines
+        self.lines = self._framed_once(lines)
 
-    def _note(self, name: bytes, value: bytes) -> None:
+    def _framed_once(self, lines: list[bytes]) -> list[bytes]:
+        if self.length is None or not self.is_chunked:
+            return lines
+        # never both (RFC 9112, section 6.2)
+        self.length = None
+        return [line for line in lines if not line.startswith(b"content-length:")]
+
+    def _note(self, name: bytes, value: bytes) -> bool:
+        """Notes what the header says about the framing; whether it is to be sent."""
         if name == b"connection":
             self.closes = self.closes or b"close" in _tokens(value)
-        elif name == b"transfer-encoding":
-            if value.lower() == b"chunked":
-                self.length, self.is_chunked = None, True
-        elif self.length is None and not self.is_chunked:
-            if not value.isdigit():
-                raise InvalidHeader(f"The Content-Length of the reply is no number: {value!r}")
+            return True
+        if name == b"transfer-encoding":
+            self.is_chunked = self.is_chunked or value.lower() == b"chunked"
+            return True
+        if not value.isdigit():
+            raise InvalidHeader(f"The Content-Length of the reply is no number: {value!r}")
+        if self.length is None:
             self.length = int(value)
+            return True
+        if self.length != int(value):
+            # who reads the one and who reads the other would see different replies
+            raise InvalidHeader(f"The reply has two Content-Lengths: {self.length}, {int(value)}")
+        return False
 
 
 def _tokens(value: bytes) -> list[bytes]:

@@ -30,23 +30,27 @@ from trivium.server.bounds import Bounds
 from trivium.server.direct import DirectExchange
 from trivium.server.eager import starter
 from trivium.server.heads import header_block, status_line
-from trivium.server.patience import clock_of
+from trivium.server.patience import Clock, clock_of
+from trivium.server.reframing import has_body, new_parser, reframed
 
 __all__ = ["DirectProtocol"]
 
 Serve: TypeAlias = Callable[[DirectExchange], Coroutine[Any, Any, None]]
 
 _HIGH_WATER = 64 * 1024
-_SMALL = 4096
-"""Bytes of a packet that needs no counting: every bound is larger."""
 _MOST_WAITING = 16
 """Requests of one connection that may wait for their turn before reading pauses."""
+_SMALL = 4096
+_FEW = 32
+"""Heads below are not measured, where no bound is as small."""
+_LINGER = 5.0
+"""Seconds in which a client that is still sending may read why nobody listens any more."""
 
 _log = logging.getLogger("uvicorn.error")
 
 
-class _TooMuch(Exception):
-    """The head of a request is over a bound."""
+class _Refused(Exception):
+    """The head of a request cannot be taken."""
 
     def __init__(self, status: int) -> None:
         self.status = status
@@ -56,6 +60,8 @@ class DirectProtocol(asyncio.Protocol):
     """The protocol class for uvicorn's ``http=``. ``bounded`` gives one with other bounds."""
 
     bounds = Bounds()
+    clock_of: Callable[[asyncio.AbstractEventLoop], Clock] = staticmethod(clock_of)
+    """The clock that ends slow connections; a test has its own."""
 
     @classmethod
     def bounded(cls, bounds: Bounds) -> "type[DirectProtocol]":
@@ -80,7 +86,7 @@ class DirectProtocol(asyncio.Protocol):
         self.forwarded, serve = _entry(self.app)
         self._serve: Serve = serve or self._serve_asgi
         self._start = starter(self.loop, in_empty_context=config.reset_contextvars)
-        self._clock = clock_of(self.loop)
+        self._clock = self.clock_of(self.loop)
         self._limit = config.limit_concurrency
         access = logging.getLogger("uvicorn.access")
         self.access_log = access if config.access_log and access.hasHandlers() else None
@@ -90,20 +96,28 @@ class DirectProtocol(asyncio.Protocol):
         self.peer: tuple[str, int] | None = None
         self.scheme = "http"
 
-        self._parser: Any = httptools.HttpRequestParser(self)
-        # Data after the last request of a connection is a client's pipelining, and not an error.
-        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._parser = new_parser(self)
         self._url = b""
         self._headers: RawHeaders = []
         self._head_is_complete = False
         """Whether further headers are trailers, which are not read."""
+        self._small, self._few = _unmeasured(self.bounds)
         self._head_size = 0
         """Bytes of the head that came in earlier packets."""
         self._packet_size = 0
         self._version: str | None = None
-        """The version of all requests in the packet, where it is known already."""
+        """The version of the first request in the packet, where it is known already."""
+        self._has_ended = False
+        """Whether a request has ended in the packet that came last."""
         self._reading: DirectExchange | None = None
         """The request whose body is coming in."""
+        self._unchanged: DirectExchange | None = None
+        """A request with a body that asked for another protocol in vain."""
+        self._timed: DirectExchange | None = None
+        """The request whose body is being timed."""
+        self._received = 0
+        self._framing_from, self._framing_size = 0, 0
+        """How much of the body had come, and what has come since that is no body."""
         self._current: DirectExchange | None = None
         """The request that is being answered."""
         self._waiting: deque[DirectExchange] = deque()
@@ -112,13 +126,15 @@ class DirectProtocol(asyncio.Protocol):
         self._upgrade: DirectExchange | None = None
         """The handshake of a WebSocket, which takes the connection over."""
         self._is_ending = False
+        self._is_deaf = False
+        """Whether what comes in is dropped, because the connection ends or is another's."""
+        self._lingers = False
         self._is_reading_paused = False
         self.is_lost = False
         self._write_waiters: list[asyncio.Future[None]] = []
         self.is_writing_paused = False
         self._unread = (0, 0.0)
         self._since = 0.0
-        self._received = 0
         self._default_headers: RawHeaders = []
         self._default_block = b""
 
@@ -148,35 +164,45 @@ class DirectProtocol(asyncio.Protocol):
         """The client sends no more; it may still read. uvicorn's transports close then."""
 
     def data_received(self, data: bytes) -> None:
-        if self._refusal is not None or self._upgrade is not None:
+        if self._is_deaf:
             return
-        if self._reading is None:
-            self._packet_size = size = len(data)
-            if self._head_size:
-                self._version = None
-            else:
-                self._since = self._clock.now
-                # Asking the parser for it costs more than the rest of what it is asked.
-                is_common = size < _SMALL and data.count(b"HTTP/") == data.count(b"HTTP/1.1")
-                self._version = "1.1" if is_common else None
+        self._packet_size = len(data)
+        self._has_ended = False
+        if self._reading is None and not self._head_size:
+            # Asking the parser for it costs more than the rest of what it is asked.
+            line = data.find(b"\r\n")
+            if line > 9 and data.startswith(b" HTTP/1.1", line - 9):
+                self._version = "1.1"
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            if self._upgrade is None:
-                _log.warning("Unsupported upgrade request.")
-                if rest := data[upgrade.args[0] :]:
-                    self.data_received(rest)
-                    return
+            self._feed_on(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
-            cause = error.__context__
-            self._refuse(cause.status if isinstance(cause, _TooMuch) else 400)
-        else:
-            if self._reading is None and (self._url or self._headers):
-                self._bound_unfinished_head(len(data))
+            self._refuse(_status_of(error))
+        if not self._has_ended or self._reading is not None or self._url or self._headers:
+            self._bound_unfinished(data)
         if self._current is None:
             self.advance()
-        elif len(self._waiting) >= _MOST_WAITING:
+        if len(self._waiting) >= _MOST_WAITING:
             self.pause_reading()
+
+    def _feed_on(self, rest: bytes) -> None:
+        """What came after a request to change the protocol, if we do not change it."""
+        while self._upgrade is None:
+            _log.warning("Unsupported upgrade request.")
+            if self._unchanged is not None:
+                ex, self._unchanged = self._unchanged, None
+                self._parser = reframed(self, ex)
+            try:
+                self._parser.feed_data(rest)
+            except httptools.HttpParserUpgrade as upgrade:
+                rest = rest[upgrade.args[0] :]
+            except httptools.HttpParserError as error:
+                self._refuse(_status_of(error))
+                return
+            else:
+                return
+        self._is_deaf = True
 
     # The parser's callbacks
 
@@ -189,14 +215,16 @@ class DirectProtocol(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         url, headers, parser = self._url, self._headers, self._parser
+        version, self._version = self._version or parser.get_http_version(), None
         self._url, self._headers = b"", []
-        if self._head_size + self._packet_size > _SMALL or len(headers) > 32:
+        if self._head_size + self._packet_size > self._small or len(headers) > self._few:
             self._bound_head(url, headers)
         self._head_size = 0
         self._head_is_complete = True
         if b"#" in url or not url.startswith(b"/"):
             parsed = httptools.parse_url(url)
-            raw_path, query = parsed.path or b"", parsed.query or b""
+            # an absolute URL need not have a path (RFC 9110, section 4.2.3)
+            raw_path, query = parsed.path or b"/", parsed.query or b""
         else:
             raw_path, _, query = url.partition(b"?")
         path = raw_path.decode("ascii")
@@ -209,13 +237,20 @@ class DirectProtocol(asyncio.Protocol):
             raw_path,
             query,
             headers,
-            self._version or parser.get_http_version(),
+            version,
             parser.should_keep_alive(),
         )
-        if parser.should_upgrade() and self._is_handshake(ex):
-            self._upgrade, self._reading = ex, None
-            return
+        if parser.should_upgrade():
+            if self._is_handshake(ex):
+                self._upgrade, self._reading = ex, None
+                return
+            if has_body(headers):
+                self._unchanged, self._reading = ex, None
         self._waiting.append(ex)
+
+    def read_body_of(self, ex: DirectExchange) -> None:
+        """What comes next is the body of this request, whose head has come."""
+        self._reading, self._head_is_complete = ex, True
 
     def on_body(self, body: bytes) -> None:
         ex = self._reading
@@ -228,23 +263,43 @@ class DirectProtocol(asyncio.Protocol):
     def on_message_complete(self) -> None:
         ex, self._reading = self._reading, None
         self._head_is_complete = False
+        self._has_ended = True
         if ex is not None:
             ex.end_body()
+            if self._is_reading_paused or ex.is_complete:
+                # the body was too large to go on, or nobody waited for its end
+                self._since = self._clock.now
+                self.resume_reading()
 
     def _bound_head(self, url: bytes, headers: RawHeaders) -> None:
         bounds = self.bounds
         if bounds.max_url_size is not None and len(url) > bounds.max_url_size:
-            raise _TooMuch(414)
+            raise _Refused(414)
         if bounds.max_headers is not None and len(headers) > bounds.max_headers:
-            raise _TooMuch(431)
+            raise _Refused(431)
         size = sum(len(name) + len(value) + 4 for name, value in headers)
         if bounds.max_header_size is not None and size > bounds.max_header_size:
-            raise _TooMuch(431)
+            raise _Refused(431)
 
-    def _bound_unfinished_head(self, size: int) -> None:
-        self._head_size += size
+    def _bound_unfinished(self, data: bytes) -> None:
+        """The packet has ended within a request: how much comes, and how slowly, is bounded."""
+        if self._is_deaf:
+            return
+        if self._reading is not None:
+            self._bound_framing(self._reading, len(data))
+            return
+        if not self._head_size:
+            if not (self._has_ended or data.strip(b"\r\n")):
+                # empty lines before a request are none of it (RFC 9112, section 2.2)
+                return
+            self._since = self._clock.now
+        # How much of this packet belongs to a head that began within it is not known.
+        self._head_size += 1 if self._has_ended else len(data)
+        self._bound_unfinished_head()
+
+    def _bound_unfinished_head(self) -> None:
         bounds = self.bounds
-        most = (bounds.max_url_size or 0) + (bounds.max_header_size or 0)
+        most = (bounds.max_url_size or 0) + (bounds.max_header_size or 0) + _SMALL
         unbounded = bounds.max_url_size is None or bounds.max_header_size is None
         if bounds.max_url_size is not None and len(self._url) > bounds.max_url_size:
             self._refuse(414)
@@ -252,6 +307,19 @@ class DirectProtocol(asyncio.Protocol):
             self._refuse(431 if self._headers or self._url else 400)
         elif bounds.max_headers is not None and len(self._headers) > bounds.max_headers:
             self._refuse(431)
+
+    def _bound_framing(self, ex: DirectExchange, size: int) -> None:
+        """Chunk extensions and trailers bring nothing, so without a bound they need not end."""
+        if ex is not self._timed:
+            self._timed, self._since = ex, self._clock.now
+            self._received = self._framing_from = self._framing_size = 0
+        elif self._received != self._framing_from:
+            self._framing_from, self._framing_size = self._received, 0
+        else:
+            self._framing_size += size
+            most = self.bounds.max_header_size
+            if most is not None and self._framing_size > most:
+                self._refuse(431)
 
     # One request after the other
 
@@ -280,7 +348,7 @@ class DirectProtocol(asyncio.Protocol):
             elif self._upgrade is not None:
                 self._hand_over(self._upgrade)
             elif self._is_ending:
-                self.transport.close()
+                self.close()
 
     def _is_over_limit(self) -> bool:
         state, limit = self.server_state, self._limit
@@ -305,7 +373,7 @@ class DirectProtocol(asyncio.Protocol):
         result = await self.app(ex.scope, ex.receive, ex.send)
         if result is not None:
             _log.error("ASGI callable should return None, but returned '%s'.", result)
-            self.transport.close()
+            self.close()
 
     async def _serve_busy(self, ex: DirectExchange) -> None:
         await service_unavailable(ex.scope, ex.receive, ex.send)  # type: ignore[arg-type]  # uvicorn's types of the same
@@ -316,9 +384,7 @@ class DirectProtocol(asyncio.Protocol):
         self._current = None
         self._since = self._clock.now
         if not keep_alive:
-            self._waiting.clear()
-            self._refusal = None
-            self.transport.close()
+            self.close()
             return
         self.resume_reading()
         if self._waiting or self._refusal or self._upgrade or self._is_ending:
@@ -333,19 +399,43 @@ class DirectProtocol(asyncio.Protocol):
             self._default_headers, self._default_block = headers, header_block(headers)
         return self._default_block
 
+    def close(self) -> None:
+        """Ends the connection when what was written has been sent. Nothing more is heard of it.
+
+        Where the client is still sending, what it sends is read and dropped for a while: a socket
+        that is closed with something unread is reset, and the client may lose the reply
+        (RFC 9112, section 9.6).
+        """
+        transport = self.transport
+        lingers = self._reading is not None or self._refusal is not None
+        self._is_deaf = True
+        self._reading = self._refusal = self._upgrade = None
+        self._waiting.clear()
+        now = self._clock.now
+        self._since, self._unread = now, (transport.get_write_buffer_size(), now)
+        if lingers and not self._is_ending and transport.can_write_eof():
+            self._lingers = True
+            transport.write_eof()
+            self.resume_reading()
+        else:
+            transport.close()
+
     def shutdown(self) -> None:
         """uvicorn asks for the end: at once where nothing is under way, else after the reply."""
-        if self._current is None and not self._waiting:
+        self._is_ending = True
+        if self._lingers:
             self.transport.close()
             return
-        self._is_ending = True
+        if self._current is None and not self._waiting:
+            self.close()
+            return
         for ex in (self._current, *self._waiting):
             if ex is not None:
                 ex.keep_alive = False
 
     def _refuse(self, status: int) -> None:
         """Ends the connection with this status: after it nothing can be told apart any more."""
-        self._refusal = status
+        self._refusal, self._is_deaf = status, True
         ex, self._reading = self._reading, None
         if ex is None:
             return
@@ -355,7 +445,7 @@ class DirectProtocol(asyncio.Protocol):
         elif ex is self._current:
             ex.lose()
             if ex.has_begun:
-                self.transport.close()
+                self.close()
             else:
                 self._current = None
 
@@ -374,33 +464,43 @@ class DirectProtocol(asyncio.Protocol):
                 ]
             )
         )
-        self.transport.close()
+        self.close()
 
     def tick(self, now: float) -> None:
         """Ends a connection that has lasted too long in what it is doing."""
-        bounds, lasted = self.bounds, now - self._since
-        if self.is_writing_paused:
-            size = self.transport.get_write_buffer_size()
-            if size != self._unread[0]:
-                self._unread = (size, now)
-            elif bounds.write_timeout is not None and now - self._unread[1] > bounds.write_timeout:
-                self.transport.abort()
-            return
-        if self._reading is not None:
+        lasted = now - self._since
+        if self.is_writing_paused or self.transport.is_closing():
+            self._tick_unread(now)
+        elif self._lingers:
+            if lasted > _LINGER:
+                self.transport.close()
+        elif self._reading is not None:
             if not self._is_reading_paused:
                 self._tick_body(now, lasted)
         elif self._current is not None or self._waiting:
             return
         elif self._head_size:
-            if bounds.header_timeout is not None and lasted > bounds.header_timeout:
+            timeout = self.bounds.header_timeout
+            if timeout is not None and lasted > timeout:
                 self._refuse(408)
                 self.advance()
         elif lasted > self.config.timeout_keep_alive:
-            self.transport.close()
+            self.close()
+
+    def _tick_unread(self, now: float) -> None:
+        timeout, size = self.bounds.write_timeout, self.transport.get_write_buffer_size()
+        if size != self._unread[0]:
+            self._unread = (size, now)
+        elif timeout is not None and now - self._unread[1] > timeout:
+            self.transport.abort()
 
     def _tick_body(self, now: float, lasted: float) -> None:
         timeout = self.bounds.body_timeout
         if timeout is None or lasted <= timeout:
+            return
+        if self._reading is not None and self._reading.waits_for_permission:
+            # we are what it waits for
+            self._since = now
             return
         if self._received >= self.bounds.min_body_rate * lasted:
             self._received, self._since = 0, now
@@ -453,7 +553,12 @@ class DirectProtocol(asyncio.Protocol):
         headers = ex.raw_headers
         upgrades = [value.lower() for name, value in headers if name == b"upgrade"]
         tokens = [value.lower() for name, value in headers if name == b"connection"]
-        return upgrades[-1:] == [b"websocket"] and any(b"upgrade" in value for value in tokens)
+        if upgrades[-1:] != [b"websocket"] or not any(b"upgrade" in value for value in tokens):
+            return False
+        if has_body(headers):
+            # it would be taken for frames
+            raise _Refused(400)
+        return True
 
     def _hand_over(self, ex: DirectExchange) -> None:
         """Gives the connection to uvicorn's WebSocket protocol, beginning with the handshake."""
@@ -466,6 +571,19 @@ class DirectProtocol(asyncio.Protocol):
         protocol.connection_made(self.transport)
         protocol.data_received(ex.head_as_sent())
         self.transport.set_protocol(protocol)
+
+
+def _status_of(error: httptools.HttpParserError) -> int:
+    cause = error.__context__
+    return cause.status if isinstance(cause, _Refused) else 400
+
+
+def _unmeasured(bounds: Bounds) -> tuple[int, int]:
+    """Up to how many bytes, and how many headers, no head can be over its bounds."""
+    sizes = [size for size in (bounds.max_url_size, bounds.max_header_size) if size is not None]
+    return min([_SMALL, *sizes]), _FEW if bounds.max_headers is None else min(
+        _FEW, bounds.max_headers
+    )
 
 
 def _entry(app: Any) -> tuple[ProxyHeadersMiddleware | None, Serve | None]:
