@@ -50,6 +50,7 @@ class Upper(Stage):
         return reply._replace(body=reply.body.upper())
 
     def transform(self, ex: Exchange, status: int, headers: RawHeaders) -> Transform | None:
+        headers[:] = [header for header in headers if header[0] != b"content-length"]
         return lambda body, is_last: body.upper() + (b"!" if is_last else b"")
 
 

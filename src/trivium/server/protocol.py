@@ -96,7 +96,7 @@ class DirectProtocol(asyncio.Protocol):
         self.peer: tuple[str, int] | None = None
         self.scheme = "http"
 
-        self._parser = new_parser(self)
+        self._parser: Any = new_parser(self)
         self._url = b""
         self._headers: RawHeaders = []
         self._head_is_complete = False

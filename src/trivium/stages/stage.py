@@ -51,7 +51,7 @@ class Stage:
         """For a reply that is sent in pieces, before ``head``: what is to be done to each piece.
 
         The function gets the bytes and whether they are the last ones, and returns what to send.
-        ``headers`` may be changed.
+        ``headers`` may be changed; a Content-Length that will not be true has to be removed.
         """
 
     def head(self, ex: Exchange, status: int, headers: RawHeaders) -> None:
