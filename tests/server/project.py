@@ -24,7 +24,7 @@ import os
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from trivium import App, Shutdown
+from trivium import App, BackgroundTasks, Shutdown, WebSocket
 from trivium.responding import EventSourceResponse
 from starlette.responses import StreamingResponse
 
@@ -49,7 +49,27 @@ async def until(file: str) -> str:
     tell("waiting")
     while not Path(file).exists():
         await asyncio.sleep(0.01)
+    tell("done")
     return "done"
+
+async def task(file):
+    tell("task begins")
+    while not Path(file).exists():
+        await asyncio.sleep(0.01)
+    tell("task ends")
+
+@app.get("/task/{file}")
+async def begin(file: str, tasks: BackgroundTasks) -> None:
+    tasks.add_task(task, file)
+
+@app.websocket("/socket")
+async def socket(websocket: WebSocket):
+    await websocket.accept()
+    try:
+        while True:
+            await websocket.send_text(await websocket.receive_text())
+    finally:
+        tell("socket closed")
 
 @app.get("/for-ever")
 async def for_ever() -> StreamingResponse:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 import trustme
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from tests.server.project import PATIENCE, Project, eventually, in_background
 
@@ -232,9 +234,19 @@ def answer(client: http.client.HTTPConnection) -> int:
 # -- The end ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_an_open_request_is_answered_before_the_end(served: Project, number: int) -> None:
-    live = served.trivium("run")
+@pytest.mark.parametrize(
+    ("number", "protocol"),
+    [
+        (signal.SIGTERM, "--no-asgi"),
+        (signal.SIGTERM, "--asgi"),
+        (signal.SIGINT, "--no-asgi"),
+        (signal.SIGHUP, "--no-asgi"),
+    ],
+)
+def test_an_open_request_is_answered_before_the_end(
+    served: Project, number: int, protocol: str
+) -> None:
+    live = served.trivium("run", protocol)
     answer = in_background(lambda: live.get("/until/go"))
     served.until_told("waiting")
 
@@ -244,7 +256,7 @@ def test_an_open_request_is_answered_before_the_end(served: Project, number: int
 
     assert answer() == '"done"'
     assert live.ended() == 0
-    assert served.story()[-1] == "cleaned up"
+    assert served.story() == ["started", "waiting", "done", "cleaned up"]
 
 
 def refuses(address: tuple[str, int]) -> bool:
@@ -292,11 +304,11 @@ def test_what_waits_for_the_shutdown_ends_by_itself(served: Project) -> None:
     assert answer() == '"bye"'
 
 
-@pytest.mark.parametrize("protocol", [[], ["--asgi"]], ids=["direct", "asgi"])
+@pytest.mark.parametrize("protocol", ["--no-asgi", "--asgi"])
 def test_events_end_by_themselves_when_there_is_nothing_to_tell(
-    served: Project, protocol: list[str]
+    served: Project, protocol: str
 ) -> None:
-    live = served.trivium("run", *protocol, "--graceful-timeout", "3600")
+    live = served.trivium("run", protocol, "--graceful-timeout", "3600")
     with live.socket() as client:
         client.sendall(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
         reader = client.makefile("rb")
@@ -308,8 +320,11 @@ def test_events_end_by_themselves_when_there_is_nothing_to_tell(
     assert served.story() == ["started", "events closed", "cleaned up"]
 
 
-def test_a_stream_without_an_end_is_closed_after_the_graceful_timeout(served: Project) -> None:
-    live = served.trivium("run", "--graceful-timeout", "0.3")
+@pytest.mark.parametrize("protocol", ["--no-asgi", "--asgi"])
+def test_a_stream_without_an_end_is_closed_after_the_graceful_timeout(
+    served: Project, protocol: str
+) -> None:
+    live = served.trivium("run", protocol, "--graceful-timeout", "0.3")
     with live.socket() as client:
         client.sendall(b"GET /for-ever HTTP/1.1\r\nHost: x\r\n\r\n")
         client.recv(1)
@@ -343,6 +358,45 @@ def test_a_reader_that_does_not_read_does_not_hold_up_the_end(served: Project) -
         assert live.stopped() == 0
 
     assert served.story() == ["large", "cleaned up"]
+
+
+def test_a_websocket_is_closed_because_the_service_restarts(served: Project) -> None:
+    live = served.trivium("run", "--graceful-timeout", "3600")
+    host, port = live.address
+    with connect(f"ws://{host}:{port}/socket", proxy=None) as client:
+        client.send("hello")
+        assert client.recv(timeout=PATIENCE) == "hello"
+
+        live.signal(signal.SIGTERM)
+
+        with pytest.raises(ConnectionClosed) as closed:
+            client.recv(timeout=PATIENCE)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1012
+    assert live.ended() == 0
+    assert served.story() == ["started", "socket closed", "cleaned up"]
+
+
+def test_a_background_task_is_finished_before_the_end(served: Project) -> None:
+    live = served.trivium("run")
+    live.get("/task/go")
+    served.until_told("task begins")
+
+    live.signal(signal.SIGTERM)
+    eventually(lambda: refuses(live.address), "the port is closed")
+    served.write("go", "")
+
+    assert live.ended() == 0
+    assert served.story() == ["started", "task begins", "task ends", "cleaned up"]
+
+
+def test_the_head_of_a_request_that_never_ends_does_not_hold_up_the_end(served: Project) -> None:
+    live = served.trivium("run", "--graceful-timeout", "3600")
+    with live.socket() as client:
+        client.sendall(b"GET /pid HTT")
+        live.get("/pid")  # which comes after what was sent above
+
+        assert live.stopped() == 0
 
 
 def test_a_second_interrupt_cancels_what_is_open_and_still_cleans_up(served: Project) -> None:
@@ -417,6 +471,32 @@ def test_a_thread_that_does_not_return_does_not_hold_up_the_end(served: Project)
         assert live.stopped() == 0
     assert "cleaned up" in live.output
     assert "that cannot be cancelled" in live.errors
+
+
+# -- Threads ---------------------------------------------------------------------------------------
+
+
+def test_def_code_waits_for_one_of_so_many_threads(served: Project) -> None:
+    served.write(
+        "main.py",
+        "import threading\nfrom contextvars import ContextVar\nfrom trivium import App, Depends\n"
+        "app = App()\nbusy = most = 0\nlock = threading.Lock()\nasker = ContextVar('asker')\n"
+        "async def ask(n: int):\n    asker.set(n)\n"
+        "@app.get('/{n}', dependencies=[Depends(ask)])\n"
+        "def read(n: int):\n"
+        "    global busy, most\n"
+        "    with lock:\n        busy += 1\n        most = max(most, busy)\n"
+        "    threading.Event().wait(0.02)\n"
+        "    with lock:\n        busy -= 1\n"
+        "    return [asker.get(), most]",
+    )
+    live = served.trivium("run", "--threads", "3", "--no-access-log")
+
+    calls = [in_background(lambda n=n: live.get(f"/{n}")) for n in range(30)]
+    answers = [json.loads(call()) for call in calls]
+
+    assert [asker for asker, _ in answers] == list(range(30))
+    assert max(most for _, most in answers) == 3
 
 
 # -- What is written -------------------------------------------------------------------------------

@@ -144,6 +144,15 @@ class TextFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S")
         self._is_coloured = stream.isatty()
 
+    _second: tuple[int, str] = (0, "")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        """The time of day; worked out once a second, for thousands of requests may be in it."""
+        second = int(record.created)
+        if second != self._second[0]:
+            self._second = (second, super().formatTime(record, datefmt))
+        return self._second[1]
+
     def formatMessage(self, record: logging.LogRecord) -> str:
         """The line, without what follows it."""
         level = f"{record.levelname:<7}"
@@ -155,11 +164,20 @@ class TextFormatter(logging.Formatter):
 class JsonFormatter(logging.Formatter):
     """One JSON object for each record, with what the record was given as ``extra``."""
 
+    _second: tuple[int, str] = (0, "")
+
+    def _time(self, created: float) -> str:
+        """In UTC, to the millisecond; all but that is worked out once a second."""
+        second = int(created)
+        if second != self._second[0]:
+            shown = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            self._second = (second, shown)
+        return f"{self._second[1]}.{int((created - second) * 1000):03}Z"
+
     def format(self, record: logging.LogRecord) -> str:
         """The object, on one line."""
-        time = datetime.fromtimestamp(record.created, UTC)
         line: dict[str, Any] = {
-            "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "time": self._time(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "pid": record.process,
