@@ -42,8 +42,8 @@ def draw(outcome: Outcome, target: Path) -> None:
             colour = FLOOR if floor else OURS if peer.framework == "Trivium" else PEERS
             axis.barh(place, median(rates), color=colour, height=0.72)
             axis.plot([min(rates), max(rates)], [place, place], color="black", linewidth=1)
-            axis.text(median(rates), place, f" {median(rates):,.0f}", va="center", fontsize=7)
-        axis.set_title(endpoint.title, fontsize=9)
+            axis.text(max(rates), place, f"  {median(rates):,.0f}", va="center", fontsize=7)
+        axis.set_title(endpoint.title.replace("`", ""), fontsize=9)
         axis.margins(x=0.2)
         axis.tick_params(labelsize=7)
         for side in ("top", "right"):

@@ -76,6 +76,8 @@ def tables(outcome: Outcome) -> list[Table]:
     """Every table of the run; those with nothing in them are left out."""
     every = [
         _goals(outcome.verdicts),
+        _asked(outcome),
+        _who(outcome),
         _rates(outcome),
         _details(outcome),
         _latency(outcome, "p50", "Median latency, ms"),
@@ -116,18 +118,43 @@ def _goals(verdicts: Sequence[Verdict]) -> Table:
     )
 
 
+def _asked(outcome: Outcome) -> Table:
+    rows = [
+        [each.name, each.title, f"{each.method} {each.path}", str(each.connections)]
+        for each in outcome.endpoints
+        if outcome.results.samples.get(each.name)
+    ]
+    return Table("What is asked", ["", "", "", "connections"], rows)
+
+
+def _who(outcome: Outcome) -> Table:
+    rows = []
+    for peer in outcome.peers:
+        versions = [f"{name} {outcome.environment.get(name, '?')}" for name in peer.packages]
+        rows.append([peer.name, peer.framework, peer.server, ", ".join(versions)])
+    return Table("Who is asked", ["", "framework", "server", "versions"], rows)
+
+
 Pick = Callable[[Sample], float | None]
 
 
 def _by_endpoint(outcome: Outcome, title: str, pick: Pick, text: str) -> Table:
     """Peers down, endpoints across."""
-    shown = [each for each in outcome.endpoints if outcome.results.samples.get(each.name)]
+    shown = [
+        endpoint
+        for endpoint in outcome.endpoints
+        if any(
+            pick(sample) is not None
+            for peer in outcome.peers
+            for sample in outcome.results.of(endpoint.name, peer.name)
+        )
+    ]
     rows = []
     for peer in outcome.peers:
         cells = [_cell(outcome.results.of(each.name, peer.name), pick) for each in shown]
         if any(cell != NOTHING for cell in cells):
-            rows.append([_name(peer), *cells])
-    return Table(title, ["", *(each.title for each in shown)], rows, explanation=text)
+            rows.append([peer.name, *cells])
+    return Table(title, ["", *(each.name for each in shown)], rows, explanation=text)
 
 
 def _cell(samples: Sequence[Sample], pick: Pick) -> str:
@@ -136,10 +163,6 @@ def _cell(samples: Sequence[Sample], pick: Pick) -> str:
         return NOTHING
     limited = "*" if sum(each.limited_by_client for each in samples) > len(samples) / 2 else ""
     return _number(median(values)) + limited
-
-
-def _name(peer: Peer) -> str:
-    return f"{peer.framework}, {peer.server}"
 
 
 def _number(value: float) -> str:
@@ -179,7 +202,7 @@ def _details(outcome: Outcome) -> Table:
                 rates = [each.rate for each in samples]
                 spread = (max(rates) - min(rates)) / median(rates)
                 each = ", ".join(_number(rate) for rate in rates)
-                rows.append([endpoint.title, _name(peer), each, f"{spread:.0%}"])
+                rows.append([endpoint.name, peer.name, each, f"{spread:.0%}"])
     return Table("Rounds", ["", "", "each round", "spread"], rows)
 
 
@@ -190,7 +213,7 @@ def _alone(outcome: Outcome) -> Table:
             continue
         rows.append(
             [
-                _name(peer),
+                peer.name,
                 _memory(found.started, "rss"),
                 _memory(found.started, "pss"),
                 _memory(found.loaded, "rss"),

@@ -17,6 +17,10 @@ Say = Callable[[str], None]
 
 WARMING = 20
 """Requests before a sample."""
+SHORTEST, LONGEST = 0.5, 3.0
+"""Seconds of a sample, where the time that is left decides. The slowest replies take 0.2 s."""
+FIRST_GUESS = 0.15
+"""Seconds that a sample takes besides the load, until some have been taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +71,9 @@ class Results:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """budget: seconds for all rounds. seconds: of one sample, or None to make it fit the budget."""
+    """`seconds`: of one sample, or None to make it fit the time there is."""
 
     rounds: int
-    budget: float
     seconds: float | None
     load_core: int
     server_core: int
@@ -83,6 +86,9 @@ class Run:
     def __init__(self, endpoints: list[Endpoint], peers: list[Peer], plan: Plan, say: Say) -> None:
         self._endpoints, self._peers, self._plan, self._say = endpoints, peers, plan, say
         self.results = Results()
+        self.starting: dict[tuple[str, bool], float] = {}
+        """Seconds that it takes to bring a program up and down again, once checked."""
+        self._around: list[float] = []
 
     def check(self) -> None:
         """Notes who does not come up, and which reply is not right: neither is measured."""
@@ -93,7 +99,9 @@ class Run:
                 asked = [each for each in self._asked(peer) if each.production is production]
                 if asked:
                     self._say(f"checking replies: {peer.name}")
+                    began = time.perf_counter()
                     self._check(peer, asked, production)
+                    self.starting[peer.name, production] = time.perf_counter() - began
 
     def _check(self, peer: Peer, asked: list[Endpoint], production: bool) -> None:
         try:
@@ -116,21 +124,22 @@ class Run:
         until: the value of `time.perf_counter()` at which they should have ended; samples are as
             long as that allows, where the plan does not say how long.
         """
-        self._until = until
         for number in range(self._plan.rounds):
             endpoints = self._endpoints_of(number)
             order = self._peers if number % 2 == 0 else self._peers[::-1]
             with self._servers(order, endpoints) as servers:
-                seconds = self._seconds(number)
-                for endpoint in endpoints:
+                for place, endpoint in enumerate(endpoints):
+                    seconds = self._seconds(number, place, until)
                     self._say(
                         f"round {number + 1} of {self._plan.rounds}, {seconds:.2f} s a sample, "
-                        f"{self._left():.0f} s left: {endpoint.title}"
+                        f"{max(0.0, until - time.perf_counter()):.0f} s left: {endpoint.title}"
                     )
                     for peer in order:
                         if self.results.reason(endpoint.name, peer.name) is None:
+                            began = time.perf_counter()
                             server = servers.get((peer.name, endpoint.production))
                             self._sample(endpoint, peer, server, seconds)
+                            self._around.append(time.perf_counter() - began - seconds)
 
     def _endpoints_of(self, number: int) -> list[Endpoint]:
         """What no goal looks at is measured in every second round."""
@@ -196,26 +205,19 @@ class Run:
             seen.rate, seen.p50, seen.p99, used / seen.count * 1e6, busy, seen.client_busy
         )
 
-    def _left(self) -> float:
-        return max(0.0, self._until - time.perf_counter())
-
-    def _seconds(self, number: int) -> float:
-        """How long a sample of round `number` may last, its servers being up already."""
+    def _seconds(self, number: int, place: int, until: float) -> float:
+        """How long a sample may last from here on: the endpoint at `place` of round `number`."""
         if self._plan.seconds is not None:
             return self._plan.seconds
+        ahead = [*self._endpoints_of(number)[place:]]
+        for later in range(number + 1, self._plan.rounds):
+            ahead += self._endpoints_of(later)
         samples = sum(
             self.results.reason(endpoint.name, peer.name) is None
-            for later in range(number, self._plan.rounds)
-            for endpoint in self._endpoints_of(later)
+            for endpoint in ahead
             for peer in self._peers
         )
-        rounds_to_start = self._plan.rounds - number - 1
-        starting = rounds_to_start * len(self._peers) * SECONDS_TO_START
-        each = (self._left() - starting) / max(samples, 1) - SECONDS_AROUND
-        return min(max(each, 0.3), 3.0)
-
-
-SECONDS_TO_START = 1.3
-"""About what it takes to bring a peer's servers up and to stop them."""
-SECONDS_AROUND = 0.2
-"""About what a sample takes besides the load."""
+        starting = sum(self.starting.values()) * (self._plan.rounds - number - 1)
+        around = sum(self._around) / len(self._around) if self._around else FIRST_GUESS
+        each = (until - time.perf_counter() - starting) / max(samples, 1) - around
+        return min(max(each, SHORTEST), LONGEST)

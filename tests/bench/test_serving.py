@@ -417,7 +417,7 @@ def test_a_missing_wrk_is_told_with_how_to_get_it(
 
 
 def plan(rounds: int) -> Plan:
-    return Plan(rounds, 60.0, 0.2, min(os.sched_getaffinity(0)), CORE, sys.executable)
+    return Plan(rounds, 0.2, min(os.sched_getaffinity(0)), CORE, sys.executable)
 
 
 @pytest.mark.slow
