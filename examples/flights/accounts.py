@@ -7,7 +7,8 @@ import jwt
 from anyio import to_thread
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from sqlalchemy.ext.asyncio import AsyncSession
+
+from trivium.db import InvalidValue, atomic
 
 from .models import Account
 
@@ -39,21 +40,24 @@ class Grant:
     scopes: frozenset[str]
 
 
-async def create_demo_accounts(session: AsyncSession, password: str) -> None:
+@atomic
+async def create_demo_accounts(password: str) -> None:
     """Make the demo accounts, and give them `password` if they have another one."""
     for columns in DEMO_ACCOUNTS:
-        account = await session.get(Account, columns["username"])
-        if account is None:
-            account = Account(**columns, password_hash=_NOBODYS_HASH)
-            session.add(account)
+        account, _ = await Account.objects.get_or_create(
+            username=columns["username"], defaults={**columns, "password_hash": _NOBODYS_HASH}
+        )
         if not await _verify(account.password_hash, password):
             account.password_hash = await to_thread.run_sync(_hasher.hash, password)
-    await session.commit()
+            await account.save()
 
 
-async def check_login(session: AsyncSession, username: str, password: str) -> Account | None:
+async def check_login(username: str, password: str) -> Account | None:
     """The account with that name and password, or None."""
-    account = await session.get(Account, username)
+    try:
+        account = await Account.objects.filter(username=username).first()
+    except InvalidValue:  # a name that no account can have
+        account = None
     known = await _verify(account.password_hash if account else _NOBODYS_HASH, password)
     return account if known else None
 

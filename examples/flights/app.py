@@ -8,10 +8,11 @@ from typing import Any
 from anyio import to_thread
 
 from trivium import App
+from trivium.db import Database
 
 from .accounts import create_demo_accounts
-from .database import Database
 from .loading import ensure_loaded
+from .models import Base
 from .replay import Pace
 from .routes import accounts, departures, flights, reports, statistics
 from .settings import Settings
@@ -29,21 +30,18 @@ Reading needs no login. To plan a flight, press *Authorize* and log in as `dispa
 def create_app(settings: Settings | None = None) -> App:
     """Make the app. It may be called any number of times: nothing is shared between two apps.
 
-    At start-up the app loads the data set if that has not been done, and opens the database; at
-    shutdown it closes it. `app.state.pace.stop()` ends the streams that are open.
+    At start-up the app loads the data set if that has not been done. `app.state.pace.stop()` ends
+    the streams that are open.
     """
     settings = settings or Settings()
+    database = Database(f"sqlite:///{settings.database}", models=Base)
 
     @asynccontextmanager
     async def lifespan(app: App) -> AsyncIterator[dict[str, Any]]:
         await to_thread.run_sync(lambda: ensure_loaded(settings.database, until=settings.until))
-        database = Database(settings.database)
-        try:
-            async with database.sessions() as session:
-                await create_demo_accounts(session, settings.password.get_secret_value())
-            yield {"settings": settings, "database": database}
-        finally:
-            await database.close()
+        async with database.session():
+            await create_demo_accounts(settings.password.get_secret_value())
+        yield {"settings": settings}
 
     app = App(
         title="Flights",
@@ -52,6 +50,7 @@ def create_app(settings: Settings | None = None) -> App:
         lifespan=lifespan,
         max_body_size=64 * 1024,
     )
+    app.install(database)
     app.state.pace = Pace()
     for part in (flights, departures, statistics, reports, accounts):
         app.include_router(part.router)

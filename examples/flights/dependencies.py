@@ -1,21 +1,20 @@
 """What a handler may ask for, and where it comes from.
 
-What lives as long as the app (the settings, the database) is made by the lifespan in app.py and
-handed to every connection as its `state`. What is here takes an `HTTPConnection`, so requests and
-WebSockets may ask for it alike.
+What lives as long as the app is made by app.py and handed to every connection as its `state`. What
+is here takes an `HTTPConnection`, so requests and WebSockets may ask for it alike. The database is
+nothing to ask for: `Flight.objects` finds the session of the request by itself.
 """
 
-from collections.abc import AsyncIterator
 from typing import Annotated
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import HTTPConnection
 
 from trivium import Depends, HTTPException, status
+from trivium.db import session
 from trivium.security import OAuth2PasswordBearer, SecurityScopes
 
 from .accounts import SCOPES, BadToken, Grant, read_token
-from .database import Sessions
 from .replay import Pace
 from .settings import Settings
 
@@ -25,31 +24,17 @@ def get_settings(connection: HTTPConnection) -> Settings:
     return settings
 
 
-def get_sessions(connection: HTTPConnection) -> Sessions:
-    sessions: Sessions = connection.state.database.sessions
-    return sessions
-
-
 def get_pace(connection: HTTPConnection) -> Pace:
     pace: Pace = connection.app.state.pace
     return pace
 
 
 SettingsDep = Annotated[Settings, Depends(get_settings)]
-SessionsDep = Annotated[Sessions, Depends(get_sessions)]
 PaceDep = Annotated[Pace, Depends(get_pace)]
 
 
-async def open_session(sessions: SessionsDep) -> AsyncIterator[AsyncSession]:
-    """A session of the request's own.
-
-    After the response it is closed, and what was not committed is rolled back.
-    """
-    async with sessions() as session:
-        yield session
-
-
-SessionDep = Annotated[AsyncSession, Depends(open_session)]
+# The session of the request, for queries that are written as SQLAlchemy's `select()`.
+SessionDep = Annotated[AsyncSession, Depends(session)]
 
 bearer = OAuth2PasswordBearer(tokenUrl="token", scopes=SCOPES)
 

@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from trivium import WebSocket, WebSocketDisconnect
 
-from .database import Sessions
 from .fields import FlightId, Origin
 from .models import Flight
 from .replay import Pace, Reel
@@ -47,9 +46,8 @@ _read = TypeAdapter[Subscribe | Unsubscribe | AskStatus](
 class Conversation:
     """One connection. It plays the day to the client and answers what the client asks, at once."""
 
-    def __init__(self, websocket: WebSocket, sessions: Sessions) -> None:
+    def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
-        self._sessions = sessions
         self._airports: set[str] = set()
 
     async def run(self, reel: Reel, speed: float, pace: Pace) -> None:
@@ -91,8 +89,8 @@ class Conversation:
                 self._airports.discard(message.airport)
                 await self._say("subscribed", airports=sorted(self._airports))
             case AskStatus():
-                async with self._sessions() as session:
-                    flight = await session.get(Flight, message.flight, options=Flight.summary())
+                flights = Flight.objects.select_related(*Flight.SUMMARY)
+                flight = await flights.filter(id=message.flight).first()
                 if flight is None:
                     await self._refuse(f"there is no flight {message.flight}")
                 else:

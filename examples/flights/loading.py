@@ -19,7 +19,7 @@ from .dataset import Dataset, Row
 from .models import Airline, Airport, Base, Flight, Plane, Weather
 
 # Written into the file. Raise it when the tables change: an older file is then refused.
-LAYOUT = 1
+LAYOUT = 2
 ROWS_PER_INSERT = 10_000
 # How long one process waits for another that is loading the same file.
 PATIENCE_SECONDS = 300

@@ -1,43 +1,30 @@
-"""The tables and their relations.
+"""The tables and their relations, in both directions.
 
-Every relation is `lazy="raise"`: a query says which relations it loads (see `Flight.summary`), and
-one that forgot fails with a clear error, instead of asking the database where nobody can wait.
+A query says which relations it loads (see `Flight.SUMMARY`). One that forgot fails with an error
+that names the fix, instead of asking the database where nobody can wait.
 """
 
 from __future__ import annotations
 
 import enum
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from math import asin, cos, radians, sin, sqrt
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import DateTime, Dialect, Enum, ForeignKey, Index, String, TypeDecorator
-from sqlalchemy.orm import DeclarativeBase, Mapped, joinedload, mapped_column, relationship
-from sqlalchemy.orm.interfaces import LoaderOption
+from sqlalchemy import Index, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from trivium.db import PROTECT, Model, foreign_key
 
 NEW_YORK = ZoneInfo("America/New_York")
 EARTH_RADIUS_MILES = 3958.8
 
 
-class UtcDateTime(TypeDecorator[datetime]):
-    """A moment. SQLite keeps no time zone, so moments are stored in UTC and come back aware."""
+class Base(Model, base=True):
+    """The parent of every table: those of this program, and of no other in the same process."""
 
-    impl = DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value!r} has no time zone, so it is no moment")
-        return value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.replace(tzinfo=UTC)
-
-
-class Base(DeclarativeBase):
-    """The parent of every table."""
+    __abstract__ = True
 
 
 class Status(enum.StrEnum):
@@ -55,6 +42,8 @@ class Airline(Base):
     code: Mapped[str] = mapped_column(String(2), primary_key=True)
     name: Mapped[str]
 
+    flights: Mapped[list[Flight]] = relationship(back_populates="airline")
+
 
 class Airport(Base):
     __tablename__ = "airports"
@@ -65,6 +54,14 @@ class Airport(Base):
     longitude: Mapped[float]
     altitude_feet: Mapped[int]
     timezone: Mapped[str | None]
+
+    departures: Mapped[list[Flight]] = relationship(
+        back_populates="origin", foreign_keys="Flight.origin_code"
+    )
+    arrivals: Mapped[list[Flight]] = relationship(
+        back_populates="destination", foreign_keys="Flight.destination_code"
+    )
+    weather: Mapped[list[Weather]] = relationship(back_populates="airport")
 
     def miles_to(self, other: Airport) -> int:
         """The great-circle distance, in statute miles."""
@@ -92,14 +89,16 @@ class Plane(Base):
     seats: Mapped[int | None]
     engine: Mapped[str | None]
 
+    flights: Mapped[list[Flight]] = relationship(back_populates="plane")
+
 
 class Weather(Base):
     """What an airport's station measured at a full hour."""
 
     __tablename__ = "weather"
 
-    airport_code: Mapped[str] = mapped_column(ForeignKey("airports.code"), primary_key=True)
-    hour: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    airport_code: Mapped[str] = foreign_key("airports.code", on_delete=PROTECT, primary_key=True)
+    hour: Mapped[datetime] = mapped_column(primary_key=True)
     temperature_f: Mapped[float | None]
     humidity: Mapped[float | None]
     wind_direction: Mapped[int | None]
@@ -109,39 +108,47 @@ class Weather(Base):
     pressure_millibar: Mapped[float | None]
     visibility_miles: Mapped[float | None]
 
+    airport: Mapped[Airport] = relationship(back_populates="weather")
+
 
 class Flight(Base):
     __tablename__ = "flights"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     day: Mapped[date]  # of the scheduled departure, on New York's calendar
-    airline_code: Mapped[str] = mapped_column(ForeignKey("airlines.code"))
+    airline_code: Mapped[str] = foreign_key("airlines.code", on_delete=PROTECT, index=False)
     number: Mapped[int]
-    tail_number: Mapped[str | None] = mapped_column(ForeignKey("planes.tail_number"))
-    origin_code: Mapped[str] = mapped_column(ForeignKey("airports.code"))
-    destination_code: Mapped[str] = mapped_column(ForeignKey("airports.code"))
-    scheduled_departure: Mapped[datetime] = mapped_column(UtcDateTime)
-    scheduled_arrival: Mapped[datetime] = mapped_column(UtcDateTime)
-    weather_hour: Mapped[datetime] = mapped_column(UtcDateTime)  # departure, cut to the hour
-    status: Mapped[Status] = mapped_column(
-        Enum(Status, native_enum=False, values_callable=lambda kind: [one.value for one in kind])
+    tail_number: Mapped[str | None] = foreign_key(
+        "planes.tail_number", on_delete=PROTECT, index=False
     )
+    origin_code: Mapped[str] = foreign_key("airports.code", on_delete=PROTECT, index=False)
+    destination_code: Mapped[str] = foreign_key("airports.code", on_delete=PROTECT, index=False)
+    scheduled_departure: Mapped[datetime]
+    scheduled_arrival: Mapped[datetime]
+    weather_hour: Mapped[datetime]  # departure, cut to the hour
+    status: Mapped[Status]
     departure_delay: Mapped[int | None]  # minutes; negative means early
     arrival_delay: Mapped[int | None]
     air_minutes: Mapped[int | None]
     distance_miles: Mapped[int]
 
-    airline: Mapped[Airline] = relationship(lazy="raise")
-    plane: Mapped[Plane | None] = relationship(lazy="raise")
-    origin: Mapped[Airport] = relationship(foreign_keys=origin_code, lazy="raise")
-    destination: Mapped[Airport] = relationship(foreign_keys=destination_code, lazy="raise")
+    airline: Mapped[Airline] = relationship(back_populates="flights")
+    plane: Mapped[Plane | None] = relationship(back_populates="flights")
+    origin: Mapped[Airport] = relationship(foreign_keys=origin_code, back_populates="departures")
+    destination: Mapped[Airport] = relationship(
+        foreign_keys=destination_code, back_populates="arrivals"
+    )
     # Not a foreign key: the stations missed some hours.
     weather: Mapped[Weather | None] = relationship(
         primaryjoin="and_(foreign(Flight.origin_code) == Weather.airport_code,"
         " foreign(Flight.weather_hour) == Weather.hour)",
         viewonly=True,
-        lazy="raise",
     )
+
+    SUMMARY: ClassVar = ("airline", "origin", "destination")
+    """The relations that `FlightSummary` shows."""
+    DETAILS: ClassVar = (*SUMMARY, "plane", "weather")
+    """The relations that `FlightDetails` shows."""
 
     __table_args__ = (
         # An airline gives a number once a day and airport: what makes a second flight a duplicate.
@@ -159,20 +166,6 @@ class Flight(Base):
     def name(self) -> str:
         """What a passenger calls it, as in "UA 1545"."""
         return f"{self.airline_code} {self.number}"
-
-    @staticmethod
-    def summary() -> tuple[LoaderOption, ...]:
-        """Query options that load what `FlightSummary` shows."""
-        return (
-            joinedload(Flight.airline),
-            joinedload(Flight.origin),
-            joinedload(Flight.destination),
-        )
-
-    @staticmethod
-    def details() -> tuple[LoaderOption, ...]:
-        """Query options that load what `FlightDetails` shows."""
-        return (*Flight.summary(), joinedload(Flight.plane), joinedload(Flight.weather))
 
 
 class Account(Base):

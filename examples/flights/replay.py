@@ -9,9 +9,6 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import joinedload
 
 from .fields import Origin
 from .models import NEW_YORK, Flight, Status
@@ -118,16 +115,12 @@ class Reel:
     departures: Sequence[Departure]
 
     @classmethod
-    async def of(cls, replay: Replay, session: AsyncSession, origin: Origin | None = None) -> Self:
+    async def of(cls, replay: Replay, origin: Origin | None = None) -> Self:
         """The departures that `replay` asks for, from all three airports or from `origin`."""
-        query = (
-            select(Flight)
-            .where(Flight.day == replay.day)
-            .options(joinedload(Flight.airline), joinedload(Flight.destination))
-        )
+        flights = Flight.objects.filter(day=replay.day).select_related("airline", "destination")
         if origin is not None:
-            query = query.where(Flight.origin_code == origin)
-        departures = [_departure(flight) for flight in await session.scalars(query)]
+            flights = flights.filter(origin_code=origin)
+        departures = [_departure(flight) for flight in await flights]
         departures.sort(key=lambda departure: (departure.moment, departure.id))
         if replay.start is not None:
             begins = datetime.combine(replay.day, replay.start, NEW_YORK)

@@ -6,9 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from anyio import to_thread
-from sqlalchemy import select
 
-from .database import Sessions
 from .models import NEW_YORK, Flight
 
 COLUMNS = ("flight", "from", "to", "scheduled", "status", "departure_delay", "arrival_delay")
@@ -30,14 +28,9 @@ def built_at(path: Path) -> datetime:
     return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
-async def build_report(sessions: Sessions, folder: Path, day: date) -> None:
-    """Write the report of that day.
-
-    This runs after the response, so it opens a session of its own: the request's may be closed.
-    """
-    query = select(Flight).where(Flight.day == day).order_by(Flight.scheduled_departure, Flight.id)
-    async with sessions() as session:
-        flights = (await session.scalars(query)).all()
+async def build_report(folder: Path, day: date) -> None:
+    """Write the report of that day. This runs after the response, so the flights are committed."""
+    flights = await Flight.objects.filter(day=day).order_by("scheduled_departure", "id")
     await to_thread.run_sync(_write, report_path(folder, day), flights)
 
 

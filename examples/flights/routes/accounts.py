@@ -7,7 +7,7 @@ from trivium import APIRouter, Depends, HTTPException, Security, status
 from trivium.security import OAuth2PasswordRequestForm
 
 from ..accounts import Grant, check_login, sign_token
-from ..dependencies import SessionDep, SettingsDep, get_grant
+from ..dependencies import SettingsDep, get_grant
 from ..models import Account
 from ..schemas import AccountOut, Problem, Token
 
@@ -16,16 +16,14 @@ router = APIRouter(tags=["accounts"])
 
 @router.post("/token", responses={400: {"model": Problem}})
 async def log_in(
-    form: Annotated[OAuth2PasswordRequestForm, Depends()],
-    session: SessionDep,
-    settings: SettingsDep,
+    form: Annotated[OAuth2PasswordRequestForm, Depends()], settings: SettingsDep
 ) -> Token:
     """Exchange a username and a password for a token.
 
     The token allows the scopes that the form asks for, as far as the account has them; a form that
     asks for none gets all that the account has.
     """
-    account = await check_login(session, form.username, form.password)
+    account = await check_login(form.username, form.password)
     if account is None:
         raise HTTPException(status.HTTP_400_BAD_REQUEST, "Wrong username or password")
     scopes = set(account.scopes.split())
@@ -41,9 +39,9 @@ async def log_in(
 
 
 @router.get("/me", responses={401: {"model": Problem}})
-async def read_me(grant: Annotated[Grant, Security(get_grant)], session: SessionDep) -> AccountOut:
+async def read_me(grant: Annotated[Grant, Security(get_grant)]) -> AccountOut:
     """Say who is logged in, and what the login allows."""
-    account = await session.get(Account, grant.username)
+    account = await Account.objects.filter(username=grant.username).first()
     if account is None:
         raise HTTPException(status.HTTP_401_UNAUTHORIZED, "This account is gone")
     return AccountOut(

@@ -6,7 +6,7 @@ from typing import Annotated
 from trivium import APIRouter, Depends, Header, HTTPException, Query, WebSocket, status
 from trivium.responding.sse import EventSourceResponse, ServerSentEvent
 
-from ..dependencies import PaceDep, SessionsDep
+from ..dependencies import PaceDep
 from ..fields import Origin
 from ..live import Conversation
 from ..replay import Opening, Reel, Replay
@@ -23,18 +23,16 @@ class StreamQuery(Replay):
 
 async def find_reel(
     replay: Annotated[StreamQuery, Query()],
-    sessions: SessionsDep,
     last_event_id: Annotated[
         int | None, Header(description="the last flight seen; a browser that reconnects sends it")
     ] = None,
 ) -> Reel:
     """What to stream: the day, or what is left of it for a client that has seen a part.
 
-    It is read before the stream begins, in a session that is closed by then: a viewer who stays for
-    an hour must not hold a connection to the database for an hour.
+    It is read before the stream begins. A read gives its connection back at once: a viewer who
+    stays for an hour does not hold one for an hour.
     """
-    async with sessions() as session:
-        whole = await Reel.of(replay, session, replay.origin)
+    whole = await Reel.of(replay, replay.origin)
     reel = whole if last_event_id is None else whole.after(last_event_id)
     if reel is None:
         raise HTTPException(
@@ -69,7 +67,6 @@ async def stream_departures(
 async def converse(
     websocket: WebSocket,
     replay: Annotated[Replay, Query()],
-    sessions: SessionsDep,
     pace: PaceDep,
 ) -> None:
     """Play a day over a WebSocket, to a client that says which airports it wants to hear of.
@@ -77,6 +74,5 @@ async def converse(
     It may send `{"type": "subscribe", "airport": "JFK"}`, `{"type": "unsubscribe", ...}` and
     `{"type": "status", "flight": 1}`.
     """
-    async with sessions() as session:
-        reel = await Reel.of(replay, session)
-    await Conversation(websocket, sessions).run(reel, replay.speed, pace)
+    reel = await Reel.of(replay)
+    await Conversation(websocket).run(reel, replay.speed, pace)

@@ -3,10 +3,6 @@
 from datetime import UTC
 from typing import Annotated, Any
 
-from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from trivium import (
     APIRouter,
     BackgroundTasks,
@@ -18,10 +14,11 @@ from trivium import (
     Security,
     status,
 )
+from trivium.db import IntegrityFailure
 from trivium.errors import RequestValidationError
 
 from ..accounts import WRITE
-from ..dependencies import SessionDep, SessionsDep, SettingsDep, get_grant
+from ..dependencies import SettingsDep, get_grant
 from ..fields import FlightId
 from ..filters import FlightQuery
 from ..models import NEW_YORK, Airline, Airport, Flight, Plane, Status
@@ -32,22 +29,13 @@ router = APIRouter(prefix="/flights", tags=["flights"])
 
 
 @router.get("")
-async def list_flights(
-    query: Annotated[FlightQuery, Query()], session: SessionDep
-) -> Page[FlightSummary]:
+async def list_flights(query: Annotated[FlightQuery, Query()]) -> Page[FlightSummary]:
     """List flights, a page at a time."""
-    conditions = query.conditions()
-    total = await session.scalar(select(func.count()).select_from(Flight).where(*conditions))
-    flights = await session.scalars(
-        select(Flight)
-        .where(*conditions)
-        .options(*Flight.summary())
-        .order_by(*query.ordering())
-        .limit(query.limit)
-        .offset(query.offset)
-    )
+    chosen = Flight.objects.filter(*query.conditions())
+    ordered = chosen.select_related(*Flight.SUMMARY).order_by(*query.ordering())
+    flights = await ordered[query.offset : query.offset + query.limit]
     return Page(
-        total=total or 0,
+        total=await chosen.count(),
         limit=query.limit,
         offset=query.offset,
         items=[FlightSummary.model_validate(flight) for flight in flights],
@@ -55,9 +43,9 @@ async def list_flights(
 
 
 @router.get("/{flight_id}", responses={404: {"model": Problem}})
-async def read_flight(flight_id: Annotated[FlightId, Path()], session: SessionDep) -> FlightDetails:
+async def read_flight(flight_id: Annotated[FlightId, Path()]) -> FlightDetails:
     """Read a flight with its plane and the weather when it left."""
-    flight = await session.get(Flight, flight_id, options=Flight.details())
+    flight = await Flight.objects.select_related(*Flight.DETAILS).filter(id=flight_id).first()
     if flight is None:
         raise HTTPException(status.HTTP_404_NOT_FOUND, f"There is no flight {flight_id}")
     return FlightDetails.model_validate(flight)
@@ -71,41 +59,36 @@ async def read_flight(flight_id: Annotated[FlightId, Path()], session: SessionDe
 )
 async def plan_flight(
     new: NewFlight,
-    session: SessionDep,
-    sessions: SessionsDep,
     settings: SettingsDep,
     tasks: BackgroundTasks,
     request: Request,
     response: Response,
 ) -> FlightDetails:
     """Plan a flight. The report of its day is then built anew, in the background."""
-    flight = await _flight(session, new)
-    session.add(flight)
+    flight = await _flight(new)
     try:
-        await session.commit()
-    except IntegrityError:
+        await flight.save()
+    except IntegrityFailure:
         # The database decides, not a query before: two requests may plan one flight at once.
         raise HTTPException(
             status.HTTP_409_CONFLICT,
             f"{flight.name} from {new.origin} on {flight.day} is already planned",
         ) from None
-    tasks.add_task(build_report, sessions, settings.reports, flight.day)
+    tasks.add_task(build_report, settings.reports, flight.day)
     response.headers["Location"] = str(request.url_for("read_flight", flight_id=flight.id))
     response.headers["Link"] = (
         f'<{request.url_for("read_report", day=flight.day)}>; rel="related"; title="daily report"'
     )
-    planned = await session.get_one(
-        Flight, flight.id, options=Flight.details(), populate_existing=True
-    )
+    planned = await Flight.objects.select_related(*Flight.DETAILS).get(id=flight.id)
     return FlightDetails.model_validate(planned)
 
 
-async def _flight(session: AsyncSession, new: NewFlight) -> Flight:
+async def _flight(new: NewFlight) -> Flight:
     """The row for a new flight; raises a 422 that lists everything it names and nobody knows."""
-    airline = await session.get(Airline, new.airline)
-    origin = await session.get(Airport, new.origin)
-    destination = await session.get(Airport, new.destination)
-    plane = await session.get(Plane, new.tail_number) if new.tail_number else None
+    airline = await Airline.objects.filter(code=new.airline).first()
+    airports = await Airport.objects.in_bulk([new.origin, new.destination])
+    origin, destination = airports.get(new.origin), airports.get(new.destination)
+    plane = await Plane.objects.filter(tail_number=new.tail_number).first()
     unknown = [
         _unknown(field, value)
         for field, value, row in (

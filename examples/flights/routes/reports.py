@@ -2,13 +2,11 @@
 
 from datetime import date
 
-from sqlalchemy import exists, select
-
 from trivium import APIRouter, BackgroundTasks, HTTPException, Request, Response, Security, status
 from trivium.responding.responses import FileResponse
 
 from ..accounts import WRITE
-from ..dependencies import SessionDep, SessionsDep, SettingsDep, get_grant
+from ..dependencies import SettingsDep, get_grant
 from ..models import Flight
 from ..reports import build_report, built_at, built_reports, report_path
 from ..schemas import Problem, ReportOut
@@ -38,17 +36,15 @@ def list_reports(settings: SettingsDep, request: Request) -> list[ReportOut]:
 )
 async def order_report(
     day: date,
-    session: SessionDep,
-    sessions: SessionsDep,
     settings: SettingsDep,
     tasks: BackgroundTasks,
     request: Request,
     response: Response,
 ) -> dict[str, str]:
     """Have the report of a day built. The answer says where it will be in a moment."""
-    if not await session.scalar(select(exists().where(Flight.day == day))):
+    if not await Flight.objects.filter(day=day).exists():
         raise HTTPException(status.HTTP_404_NOT_FOUND, f"There are no flights on {day}")
-    tasks.add_task(build_report, sessions, settings.reports, day)
+    tasks.add_task(build_report, settings.reports, day)
     url = str(request.url_for("read_report", day=day))
     response.headers["Location"] = url
     return {"report": url}

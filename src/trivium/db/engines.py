@@ -9,6 +9,7 @@ handed out, one that was in use a moment ago is not.
 """
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import URL, event
@@ -132,6 +133,19 @@ def _prepare_sqlite(engine: AsyncEngine, busy_timeout: int) -> None:
 
     event.listen(engine.sync_engine, "connect", connected)
     event.listen(engine.sync_engine, "begin", begun)
+    dialect: Any = engine.sync_engine.dialect
+    for name in ("do_rollback", "do_commit"):
+        # there is no event that could keep these from being called
+        setattr(dialect, name, _if_in_transaction(getattr(dialect, name)))
+
+
+def _if_in_transaction(end: Callable[[Any], None]) -> Callable[[Any], None]:
+    def call(connection: Any) -> None:
+        # asking costs nothing; ending what has not begun costs a visit to the connection's thread
+        if connection.driver_connection.in_transaction:
+            end(connection)
+
+    return call
 
 
 def _ask_the_idle(engine: AsyncEngine) -> None:
