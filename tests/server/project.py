@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import coverage
+
 PATIENCE = 20.0
 """Seconds after which a test gives up waiting for what it says will happen."""
 
@@ -101,6 +103,22 @@ async def echo(body: dict[str, int]) -> dict[str, int]:
     return body
 """
 
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _measured() -> dict[str, str]:
+    """What makes a process, and those that it starts, part of a measurement of coverage."""
+    if coverage.Coverage.current() is None:
+        return {}
+    return {
+        "COVERAGE_PROCESS_START": str(ROOT / "pyproject.toml"),
+        "COVERAGE_FILE": str(ROOT / ".cache" / "coverage" / "data"),
+        "PYTHONPATH": str(Path(__file__).with_name("traced")),
+    }
+
+
+MEASURED = _measured()
+
 
 def eventually(condition: Callable[[], Any], what: str) -> Any:
     """The first true value of the condition; a failure that says what did not come."""
@@ -140,7 +158,7 @@ class Project:
         return self.python("-m", "trivium", *arguments, **options)
 
     def python(self, *arguments: str, environment: Any = None, **options: Any) -> Live:
-        env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(environment or {})}
+        env = {**os.environ, **MEASURED, "PYTHONDONTWRITEBYTECODE": "1", **(environment or {})}
         live = Live([sys.executable, *arguments], self.root, env, **options)
         self.started.append(live)
         return live
