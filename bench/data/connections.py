@@ -3,9 +3,9 @@
     python -m bench.data.connections --url postgresql://postgres@127.0.0.1/postgres
 
 Reads, writes, broken SQL, constraints, errors after a write, cancelled requests, and connections
-that are killed meanwhile: 25 at once over a pool of 5. At the end it says what the replies were, how
-many connections the pool and the server hold, and whether exactly what was promised is stored. Its
-tables, ``leak_airlines`` and ``leak_flights``, are made and dropped. Ends with status 1 where
+that are killed meanwhile: 25 at once over a pool of 5. At the end it says what the replies were,
+how many connections the pool and the server hold, and whether exactly what was promised is stored.
+Its tables, ``leak_airlines`` and ``leak_flights``, are made and dropped. Ends with status 1 where
 something is wrong.
 """
 
