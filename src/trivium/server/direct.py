@@ -162,6 +162,11 @@ class DirectExchange(Exchange):
         self._wake()
         return len(self._received)
 
+    @property
+    def unread_size(self) -> int:
+        """How many bytes of the body have come and wait to be read."""
+        return len(self._received)
+
     def end_body(self) -> None:
         """The body is complete."""
         self._has_all = True
@@ -305,6 +310,8 @@ class DirectExchange(Exchange):
         if below.is_writing_paused and not self.is_lost:
             await below.drained()
         if self.is_lost:
+            # A stream that goes on regardless must not keep the event loop from telling it.
+            await asyncio.sleep(0)
             return
         kind = message["type"]
         if not self.has_begun:

@@ -1,4 +1,4 @@
-"""Connections that are too slow are ended: one look at all of them, a few times a minute at most.
+"""Connections that are too slow are ended: one look at all of them, twice a second.
 
 A timer for every request would cost more than many a request does. So each connection notes what it
 waits for and since when, by a clock that ticks only here.
@@ -37,19 +37,26 @@ class Clock:
         self._connections.add(connection)
         if self._timer is None:
             self.now = self._loop.time()
-            self._timer = self._loop.call_later(TICK, self._tick)
+            self._wind()
 
     def forget(self, connection: Impatient) -> None:
         """The connection is over."""
         self._connections.discard(connection)
 
-    def _tick(self) -> None:
-        self.now = self._loop.time()
+    def look(self, now: float) -> None:
+        """Tells every connection that it is ``now``."""
+        self.now = now
         connections: Iterable[Impatient] = tuple(self._connections)
         for connection in connections:
-            connection.tick(self.now)
+            connection.tick(now)
+
+    def _wind(self) -> None:
+        self._timer = self._loop.call_later(TICK, self._tick)
+
+    def _tick(self) -> None:
+        self.look(self._loop.time())
         if self._connections:
-            self._timer = self._loop.call_later(TICK, self._tick)
+            self._wind()
         else:
             self._timer = None
 

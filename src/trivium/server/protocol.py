@@ -312,7 +312,8 @@ class DirectProtocol(asyncio.Protocol):
         """Chunk extensions and trailers bring nothing, so without a bound they need not end."""
         if ex is not self._timed:
             self._timed, self._since = ex, self._clock.now
-            self._received = self._framing_from = self._framing_size = 0
+            self._received = self._framing_from = ex.unread_size
+            self._framing_size = 0
         elif self._received != self._framing_from:
             self._framing_from, self._framing_size = self._received, 0
         else:

@@ -1,0 +1,51 @@
+"""A clock for connections that goes on when a test says so."""
+
+from __future__ import annotations
+
+import time
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+
+from tests.server.live import PATIENCE
+from trivium.server.bounds import Bounds
+from trivium.server.patience import Clock
+from trivium.server.protocol import DirectProtocol
+
+
+class ManualClock(Clock):
+    """Stands still; ``later`` may be called from any thread."""
+
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.loop = loop
+
+    def _wind(self) -> None:
+        """No timer."""
+
+    def later(self, seconds: float) -> None:
+        self.loop.call_soon_threadsafe(lambda: self.look(self.now + seconds))
+
+
+def timed(bounds: Bounds | None = None) -> tuple[type[DirectProtocol], list[ManualClock]]:
+    """A protocol class with a clock of its own, and the list that will hold the clock."""
+    clocks: list[ManualClock] = []
+
+    def clock_of(loop: AbstractEventLoop) -> Clock:
+        if not clocks:
+            clocks.append(ManualClock(loop))
+        return clocks[0]
+
+    class Timed(DirectProtocol):
+        pass
+
+    Timed.bounds = bounds or Bounds()
+    Timed.clock_of = staticmethod(clock_of)
+    return Timed, clocks
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Waits for what another thread does."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "it has not happened"
+        time.sleep(0.002)
