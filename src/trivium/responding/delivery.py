@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from contextlib import nullcontext
 from copy import copy
 
+from anyio import CancelScope
 from starlette.background import BackgroundTask
 from starlette.background import BackgroundTasks as StarletteBackgroundTasks
 from starlette.requests import ClientDisconnect
@@ -63,7 +64,17 @@ async def handed_over(ex: Exchange, outcome: Outcome) -> Exception | None:
         if error is not lost:
             raise
         return error
+    finally:
+        await _close_stream(response)
     return None
+
+
+async def _close_stream(response: Response) -> None:
+    """Closes a generator that was not run to its end: else only the garbage collector would."""
+    close = getattr(getattr(response, "body_iterator", None), "aclose", None)
+    if close is not None:
+        with CancelScope(shield=True):
+            await close()
 
 
 async def _sent_whole(ex: Exchange, reply: Reply) -> Exception | None:
