@@ -120,6 +120,25 @@ def test_a_killed_worker_is_replaced_while_the_others_serve_on(served: Project) 
     assert live.stopped() == 0
 
 
+def test_a_worker_that_is_stuck_is_replaced(served: Project) -> None:
+    served.write(
+        "main.py",
+        "import os, threading\nfrom trivium import App\napp = App()\n"
+        "@app.get('/pid')\nasync def pid():\n    return os.getpid()\n"
+        "@app.get('/stuck')\nasync def stuck():\n    threading.Event().wait()",
+    )
+    live = served.trivium("run", "--worker-timeout", "2")
+    pid = int(live.get("/pid"))
+    with live.socket() as client:
+        client.sendall(b"GET /stuck HTTP/1.1\r\nHost: x\r\n\r\n")
+
+        live.until_said(f"Worker {pid} is stuck; killing it")
+        live.until_said("Worker .* serves", times=2)
+
+    assert int(live.get("/pid")) != pid
+    assert live.stopped() == 0
+
+
 @pytest.mark.parametrize(
     "limit",
     [

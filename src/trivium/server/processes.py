@@ -1,9 +1,9 @@
 """A process that serves, as the process that watches over it sees it.
 
 The two talk over a socket pair, in lines. To the worker: its orders as JSON, then ``drain``,
-``stop`` or ``force``. From it: ``ready`` with what it serves, and ``retire`` with the reason. When
-the watching process dies, the worker sees the end of the line and ends by itself: no orphan is
-left.
+``stop`` or ``force``. From it: ``ready`` with what it serves, ``alive`` while it serves, and
+``retire`` with the reason. When the watching process dies, the worker sees the end of the line and
+ends by itself: no orphan is left.
 
 Only the standard library is imported here and in ``supervisor``: a process that serves nothing
 should weigh nothing.
@@ -45,6 +45,8 @@ class Process:
         self.pid = self._popen.pid
         self.born = time.monotonic()
         self.is_ready = False
+        self.heard = self.born
+        """When it last said anything, by the monotonic clock."""
         self._received = b""
 
     def give(self, orders: dict[str, Any]) -> None:
@@ -93,6 +95,7 @@ class Process:
             self._received += data
         *lines, self._received = self._received.split(b"\n")
         for line in lines:
+            self.heard = time.monotonic()
             word, _, rest = line.decode().partition(" ")
             yield word, json.loads(rest) if rest else None
 

@@ -87,6 +87,9 @@ class Overseer:
     def ready(self, server: "Server") -> None:
         """It accepts connections."""
 
+    def beat(self) -> None:
+        """Its event loop turns; called about once a second while it serves."""
+
     def retire(self, reason: str) -> None:
         """It has served long enough, and goes on until it is told to end."""
 
@@ -268,6 +271,8 @@ class Server(uvicorn.Server):
         """Called ten times a second; tells whether it is time to end."""
         if await super().on_tick(counter):
             return True
+        if counter % 10 == 0:
+            self._overseer.beat()
         if not self._retires:
             reason = self._limits.exceeded(self.server_state.total_requests)
             if reason is not None:

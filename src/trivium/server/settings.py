@@ -101,6 +101,9 @@ class ServerSettings(BaseSettings):
     max_worker_memory: ByteSize | None = Field(
         None, description="Resident memory above which a worker is replaced, as in 512MB."
     )
+    worker_timeout: PositiveFloat | None = Field(
+        None, description="Seconds after which a worker that is stuck is killed and replaced."
+    )
     recycle_jitter: float = Field(
         0.1,
         ge=0,
@@ -190,7 +193,7 @@ class ServerSettings(BaseSettings):
     @property
     def needs_supervisor(self) -> bool:
         """Whether there is a process more than those that serve."""
-        return self.workers > 1 or self.recycles
+        return self.workers > 1 or self.recycles or self.worker_timeout is not None
 
     @classmethod
     def settings_customise_sources(
@@ -219,6 +222,7 @@ class ServerOptions(TypedDict, total=False):
     max_requests: int | None
     max_worker_age: float | None
     max_worker_memory: int | str | None
+    worker_timeout: float | None
     recycle_jitter: float
     timeout_keep_alive: int
     graceful_timeout: float

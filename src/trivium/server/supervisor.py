@@ -1,8 +1,9 @@
 """The process that keeps workers running: it serves nothing itself, so nothing can bring it down.
 
-A worker that dies is replaced. One that has served long enough (``recycling``), and every one after
-SIGHUP, is replaced without a gap: its successor listens before it stops accepting, and both accept
-from the same sockets, so no connection is refused or reset for it.
+A worker that dies is replaced, and so is one that is stuck, if there is a limit to that. One that
+has served long enough (``recycling``), and every one after SIGHUP, is replaced without a gap: its
+successor listens before it stops accepting, and both accept from the same sockets, so no connection
+is refused or reset for it.
 
     SIGTERM, SIGINT   stop within the graceful timeout; a second SIGINT cancels, a third one kills
     SIGHUP            replace every worker, one after another
@@ -11,6 +12,7 @@ from the same sockets, so no connection is refused or reset for it.
 
 import json
 import logging
+import math
 import os
 import selectors
 import signal
@@ -73,6 +75,7 @@ class Supervisor:
         self._waiting: deque[Slot] = deque()
         """Slots whose workers are to be replaced while they serve."""
         self._patience = graceful_timeout + CLEANUP_PATIENCE
+        self._longest_silence: float | None = orders["settings"]["worker_timeout"]
         self._announce = announce
         self._has_served = False
         self._stops = 0
@@ -112,7 +115,12 @@ class Supervisor:
             if now >= deadline:
                 logger.error("Worker %d did not end in time; killing it", process.pid)
                 process.kill()
+                self._ending[process] = math.inf
         if not self._stops:
+            for process in self._silent(now):
+                logger.error("Worker %d is stuck; killing it", process.pid)
+                process.kill()
+                process.heard = math.inf
             self._fill(now)
         return bool(self._processes()) or not self._stops
 
@@ -120,14 +128,26 @@ class Supervisor:
         held = (each for slot in self._slots for each in (slot.current, slot.successor))
         return [*(each for each in held if each is not None), *self._ending]
 
+    def _silent(self, now: float) -> list[Process]:
+        """Workers whose event loops have not turned for too long."""
+        limit = self._longest_silence
+        if limit is None:
+            return []
+        workers = (slot.current for slot in self._slots)
+        return [each for each in workers if each and each.is_ready and now >= each.heard + limit]
+
     def _time_to_next(self) -> float | None:
         """Seconds until something is to be done that nobody will say; None for ever."""
         times = list(self._ending.values())
         if not self._stops:
             times += [slot.due for slot in self._slots if slot.current is None]
+            if self._longest_silence is not None:
+                workers = (slot.current for slot in self._slots)
+                times += [w.heard + self._longest_silence for w in workers if w and w.is_ready]
             if self._waiting and not self._is_replacing():
                 times.append(self._waiting[0].due)
-        return max(0.0, min(times) - time.monotonic()) if times else None
+        seconds = min(times, default=math.inf) - time.monotonic()
+        return None if seconds == math.inf else max(0.0, seconds)
 
     # What happens
 

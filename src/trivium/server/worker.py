@@ -57,6 +57,10 @@ class Line(Overseer):
     def ready(self, server: Server) -> None:
         self._say("ready", facts_of(server, self._orders["mode"]))
 
+    def beat(self) -> None:
+        if self._orders["settings"]["worker_timeout"] is not None:
+            self._say("alive", None)
+
     def retire(self, reason: str) -> None:
         self._say("retire", reason)
 
