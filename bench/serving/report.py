@@ -284,8 +284,9 @@ def _growth(growth: Mapping[str, Growth | str]) -> Table:
 
 def _reasons(outcome: Outcome) -> Table:
     rows = []
+    asked = {"", *(endpoint.name for endpoint in outcome.endpoints)}
     for (endpoint, peer), reason in sorted(outcome.results.reasons.items()):
-        if reason != "not measured: no such program":
+        if endpoint in asked and reason != "not measured: no such program":
             lines = reason.splitlines()
             short = lines[0] if len(lines) == 1 else f"{lines[0]} … {lines[-1]}"
             rows.append([peer, endpoint or "everything", short[:300]])

@@ -466,20 +466,6 @@ def test_every_peer_has_both_programs_and_its_packages_are_pinned() -> None:
         assert set(peer.packages) - {"trivium"} <= set(pinned)
 
 
-def test_trivium_runs_the_text_of_the_fastapi_program() -> None:
-    def program(name: str) -> tuple[list[str], list[str]]:
-        _, _, code = (PROGRAMS / f"{name}_app.py").read_text().partition('"""\n')
-        head, rest = code.replace("from trivium.fastapi", "from fastapi").split("\n\n\n", 1)
-        # The formatter sorts the imports of the two differently.
-        imports = sorted(line for line in head.splitlines() if line and "middleware" not in line)
-        parts = rest.split("\n\n")
-        return imports, [part for part in parts if '"PRODUCTION"' not in part]
-
-    ours, theirs = program("trivium"), program("fastapi")
-
-    assert ours == theirs
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["trivium", "fastapi"])
 def test_every_endpoint_is_answered_rightly(name: str) -> None:

@@ -10,7 +10,7 @@ from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import path
-from pydantic import BaseModel
+from models import OrderIn, OrderOut
 from shared import EVENTS, GREETING, REPORT, TICK
 
 # The middleware that `django-admin startproject` writes, where production is measured.
@@ -32,25 +32,6 @@ settings.configure(
 django.setup()
 
 ASYNCHRONOUS = os.environ.get("DJANGO_VIEWS") == "async"
-
-
-class Line(BaseModel):
-    sku: str
-    quantity: int
-    price: float
-
-
-class OrderIn(BaseModel):
-    customer: str
-    lines: list[Line]
-    note: str | None = None
-
-
-class OrderOut(BaseModel):
-    id: int
-    customer: str
-    lines: list[Line]
-    total: float
 
 
 def plaintext(request):

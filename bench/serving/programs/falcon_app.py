@@ -5,27 +5,8 @@ import os
 
 import falcon
 import falcon.asgi
-from pydantic import BaseModel
+from models import OrderIn, OrderOut
 from shared import EVENTS, GREETING, REPORT, TICK
-
-
-class Line(BaseModel):
-    sku: str
-    quantity: int
-    price: float
-
-
-class OrderIn(BaseModel):
-    customer: str
-    lines: list[Line]
-    note: str | None = None
-
-
-class OrderOut(BaseModel):
-    id: int
-    customer: str
-    lines: list[Line]
-    total: float
 
 
 class Plaintext:

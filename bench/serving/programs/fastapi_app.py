@@ -1,4 +1,4 @@
-"""FastAPI, as its documentation writes it. `trivium_app.py` is the same text on Trivium."""
+"""FastAPI, as its documentation writes it; `trivium_app.py` runs it on Trivium."""
 
 import asyncio
 import os
@@ -10,27 +10,9 @@ from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import PlainTextResponse
 from fastapi.sse import EventSourceResponse
+from models import OrderIn, OrderOut
 from pydantic import BaseModel
 from shared import EVENTS, GREETING, REPORT, TICK
-
-
-class Line(BaseModel):
-    sku: str
-    quantity: int
-    price: float
-
-
-class OrderIn(BaseModel):
-    customer: str
-    lines: list[Line]
-    note: str | None = None
-
-
-class OrderOut(BaseModel):
-    id: int
-    customer: str
-    lines: list[Line]
-    total: float
 
 
 class Event(BaseModel):

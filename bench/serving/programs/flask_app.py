@@ -3,28 +3,8 @@
 import json
 
 from flask import Flask, Response, request
-from pydantic import BaseModel
+from models import OrderIn, OrderOut
 from shared import EVENTS, GREETING, REPORT
-
-
-class Line(BaseModel):
-    sku: str
-    quantity: int
-    price: float
-
-
-class OrderIn(BaseModel):
-    customer: str
-    lines: list[Line]
-    note: str | None = None
-
-
-class OrderOut(BaseModel):
-    id: int
-    customer: str
-    lines: list[Line]
-    total: float
-
 
 app = Flask(__name__)
 

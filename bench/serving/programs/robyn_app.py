@@ -4,29 +4,9 @@ import asyncio
 import json
 import sys
 
-from pydantic import BaseModel
+from models import OrderIn, OrderOut
 from robyn import Robyn, SSEMessage, SSEResponse, WebSocketDisconnect
 from shared import EVENTS, GREETING, REPORT, TICK
-
-
-class Line(BaseModel):
-    sku: str
-    quantity: int
-    price: float
-
-
-class OrderIn(BaseModel):
-    customer: str
-    lines: list[Line]
-    note: str | None = None
-
-
-class OrderOut(BaseModel):
-    id: int
-    customer: str
-    lines: list[Line]
-    total: float
-
 
 app = Robyn(__file__)
 

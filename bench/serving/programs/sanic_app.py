@@ -4,31 +4,11 @@ import asyncio
 import json
 import sys
 
-from pydantic import BaseModel
+from models import OrderIn, OrderOut
 from sanic import Sanic, Websocket
 from sanic import json as json_response
 from sanic.response import raw, text
 from shared import EVENTS, GREETING, REPORT, TICK
-
-
-class Line(BaseModel):
-    sku: str
-    quantity: int
-    price: float
-
-
-class OrderIn(BaseModel):
-    customer: str
-    lines: list[Line]
-    note: str | None = None
-
-
-class OrderOut(BaseModel):
-    id: int
-    customer: str
-    lines: list[Line]
-    total: float
-
 
 app = Sanic("bench")
 

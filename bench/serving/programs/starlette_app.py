@@ -4,7 +4,8 @@ import asyncio
 import json
 import os
 
-from pydantic import BaseModel, TypeAdapter
+from models import OrderIn, OrderOut
+from pydantic import TypeAdapter
 from shared import EVENTS, GREETING, REPORT, TICK
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -14,26 +15,6 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
-
-
-class Line(BaseModel):
-    sku: str
-    quantity: int
-    price: float
-
-
-class OrderIn(BaseModel):
-    customer: str
-    lines: list[Line]
-    note: str | None = None
-
-
-class OrderOut(BaseModel):
-    id: int
-    customer: str
-    lines: list[Line]
-    total: float
-
 
 OUT = TypeAdapter(OrderOut)
 
