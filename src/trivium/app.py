@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from starlette.applications import Starlette
 from starlette.datastructures import State
@@ -51,10 +51,14 @@ from trivium.routing.verbs import Decorator, Verb
 from trivium.routing.way_out import has_way_out, way_out, with_way_out
 from trivium.shutdown import SHUTDOWN_KEY, ShutdownSignal
 from trivium.stages.function_middleware import FunctionMiddleware
+from trivium.stages.health import Readiness, ReadinessCheck
 from trivium.stages.server_error import ServerErrors
 from trivium.stages.stage import Stage, Stages
 from trivium.stages.telemetry.entry import Undecided, server_for, with_error_notes
 from trivium.stages.telemetry.settings import TelemetryConfig, settings_of
+
+if TYPE_CHECKING:
+    from trivium.stages.production import ProductionOptions, ProductionSettings
 
 __all__ = ["App", "AppOptions", "Battery", "FastAPI"]
 
@@ -151,6 +155,8 @@ class App(Starlette):
     """Whether the lifespans of mounted applications are run with this one's."""
     documents_mounted = True
     """Whether the document shows the paths of mounted applications."""
+    pages_load_from_cdn = False
+    """Whether the documentation loads its scripts from elsewhere."""
     refuses_several_bodies = True
     """Whether a GET or HEAD route that reads several bodies is refused when it is declared."""
 
@@ -217,6 +223,8 @@ class App(Starlette):
         self._checkers: list[Checker] = []
         self._lifespans: list[Callable[[App], AbstractAsyncContextManager[Any]]] = []
         self._stages: Stages | None = None
+        self.production_settings: ProductionSettings | None = None
+        self.readiness: list[Readiness] = []
         self._openapi_version_of_routes: int | None = None
         self.setup()
 
@@ -255,11 +263,43 @@ class App(Starlette):
         They take their places by ``Stage.place``; of equal ones the first added is outermost.
         """
         self._stages = Stages((*(self._stages.stages if self._stages else ()), *stages))
+        self._lifespans += [stage.lifespan for stage in stages if stage.has_lifespan]
 
     @property
     def stages(self) -> tuple[Stage, ...]:
         """The stages of the application, outermost first."""
         return self._stages.stages if self._stages else ()
+
+    def production(self, **options: "Unpack[ProductionOptions]") -> "ProductionSettings":
+        """Switches on what an application in production needs; see ``ProductionSettings``.
+
+        A stage that has been added before stays as it is. Returns the settings, which are read from
+        the environment where they are not given.
+
+        Raises DeclarationError for a value that is wrong or missing, and the second time.
+        """
+        from trivium.stages.production import ProductionOptions, production_settings, stages_for
+
+        if self.production_settings is not None:
+            raise DeclarationError(
+                "production() has been called for this application already",
+                written="app.production(...)",
+                instead="one call for each application",
+            )
+        refuse_unknown("production", options, ProductionOptions)
+        self.production_settings = settings = production_settings(options)
+        present = {type(stage) for stage in self.stages}
+        wanted = stages_for(self, settings)
+        self.add_stage(*(stage for stage in wanted if type(stage) not in present))
+        return settings
+
+    def add_readiness(self, name: str, check: ReadinessCheck, *, timeout: float = 2.0) -> None:
+        """Has ``/ready`` answer 503 while ``check`` raises, or takes over ``timeout`` seconds.
+
+        For batteries, and for whatever else requests cannot be answered without. Where the
+        application has no ``Health`` stage nobody asks.
+        """
+        self.readiness.append(Readiness(name, check, timeout))
 
     def add_lifespan(self, lifespan: "Callable[[App], AbstractAsyncContextManager[Any]]") -> None:
         """Has a context entered at start-up, around the application's own lifespan."""
@@ -401,7 +441,8 @@ class App(Starlette):
 
     def explain(self, method: str, path: str) -> Explanation:
         """The compiled plan of the route that would answer, for tools; see ``trivium explain``."""
-        around = layers(self.user_middleware, self.max_body_size)
+        stages = [stage.described() for stage in self.stages]
+        around = [*stages, *layers(self.user_middleware, self.max_body_size)]
         return explain(self.router, method, path, around=around)
 
     def openapi(self) -> dict[str, Any]:
@@ -651,6 +692,7 @@ class FastAPI(App):
     default_title = "FastAPI"
     runs_mounted_lifespans = False
     documents_mounted = False
+    pages_load_from_cdn = True
     refuses_several_bodies = False
 
     def _docs_routes(self) -> list[Route]:

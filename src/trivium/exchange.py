@@ -5,6 +5,7 @@ give back a ``Reply`` or a Starlette response. What Starlette offers on top (Req
 WebSocket) is made only where a handler asks for it.
 """
 
+import asyncio
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
@@ -31,6 +32,7 @@ __all__ = [
     "BackgroundTasks",
     "JSON_TYPE",
     "Exchange",
+    "Plain",
     "RawHeaders",
     "Reply",
     "Settle",
@@ -46,6 +48,14 @@ _SETTLEMENTS = "trivium.settlements"
 Settle: TypeAlias = Callable[[BaseException | None], Awaitable[None]]
 
 RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
+
+
+class Plain(tuple[bytes, bytes]):
+    """A header that was made here: neither half holds what none may hold, and it says nothing of
+    the body's framing."""
+
+    __slots__ = ()
+
 
 JSON_TYPE = (b"content-type", b"application/json")
 """The header of JSON that the framework has written itself, always this very object."""
@@ -143,12 +153,29 @@ class Around(Protocol):
         """A complete reply, as it is to be sent."""
         ...
 
+    def changed(self, ex: "Exchange", reply: Reply, /) -> Reply:
+        """A complete reply, but for ``constant``."""
+        ...
+
+    def constant(self, headers: RawHeaders, /) -> tuple[RawHeaders, bytes]:
+        """What is to be added to these headers, as headers and as lines."""
+        ...
+
     def start(self, ex: "Exchange", message: Message, /) -> Message:
         """The head of a reply whose body is sent in pieces, as it is to be sent."""
         ...
 
     def sent(self, ex: "Exchange", /) -> None:
         """The last byte of the reply has been handed to the server."""
+
+
+class _HeaderMap:
+    """Made when it is first read; after that it is an attribute of the exchange."""
+
+    def __get__(self, ex: "Exchange", owner: type["Exchange"]) -> dict[bytes, bytes]:
+        # not by way of __dict__: Python makes one only where somebody asks
+        found = ex.header_map = dict(reversed(ex.raw_headers))
+        return found
 
 
 class Exchange:
@@ -180,6 +207,23 @@ class Exchange:
     """The route that answers, once it has been found."""
     error: BaseException | None = None
     """What the application raised and nothing has handled."""
+    id: str = "-"
+    """The name of the request; ``-`` where no stage gives one."""
+    began = 0.0
+    """When the request came in, by ``time.perf_counter``; 0 where no stage asks."""
+    seconds = 0.0
+    """How long it has taken until the last byte of the reply; 0 where no stage asks."""
+    task: "asyncio.Task[Any] | None" = None
+    """The task that serves it, as far as anybody has asked."""
+    is_direct = False
+    """Whether the connection is Trivium's own, which tells when a client has gone or a request is
+    late, and where a body shows in the headers."""
+    on_lost: "Callable[[Exchange], None] | None" = None
+    """Called by a direct connection when the client goes away before the reply is complete."""
+    on_late: "Callable[[Exchange], None] | None" = None
+    """Called by a direct connection when the reply has not begun in time; see ``allow``."""
+    ended: "Callable[[Exchange], Awaitable[None]] | None" = None
+    """What to do where a stage has cancelled the request."""
     reply_started = False
     status: int = 0
     """The status of the reply, once it has begun."""
@@ -196,7 +240,6 @@ class Exchange:
     _query: dict[str, str] | None = None
     _query_pairs: list[tuple[str, str]] | None = None
     _query_params: ImmutableMultiDict[str, str] | None = None
-    _headers: dict[bytes, bytes] | None = None
     _cookies: dict[str, str] | None = None
     _connection: Request | WebSocket | None = None
     _body: bytes | None = None
@@ -264,6 +307,35 @@ class Exchange:
             self.scope[_SETTLEMENTS] = self._settlements
         return self.scope
 
+    # Being cut short
+
+    def running_task(self) -> "asyncio.Task[Any]":
+        """The task that serves the request. Raises TriviumError where there is none, on Trio."""
+        if self.task is None:
+            try:
+                self.task = asyncio.current_task()
+            except RuntimeError:
+                # no event loop of asyncio
+                self.task = None
+        if self.task is None:
+            raise TriviumError(
+                "Only on asyncio can a request be cut short\n"
+                "    written:  a stage such as Deadline or CancelOnDisconnect, on Trio\n"
+                "    instead:  asyncio, or an application without these stages"
+            )
+        return self.task
+
+    def cancel(self, then: "Callable[[Exchange], Awaitable[None]]", reason: str) -> None:
+        """Cancels what serves the request, and then calls ``then``. Nothing happens once the reply
+        is complete, or where a stage has done so already."""
+        if self.task is not None and self.around is not None and self.ended is None:
+            self.ended = then
+            self.task.cancel(reason)
+
+    def allow(self, seconds: float) -> None:
+        """Has a direct connection call ``on_late`` where the reply has not begun by then; it may be
+        a second late."""
+
     # What the request says
 
     def _read_scope(self) -> None:
@@ -283,6 +355,31 @@ class Exchange:
         """Address and port of the client, or of what a trusted proxy says is the client."""
         client = self.scope.get("client")
         return None if client is None else (client[0], client[1])
+
+    @property
+    def peer(self) -> tuple[str, int] | None:
+        """Address and port of what has connected, whatever it says of others; None for a socket
+        that is a file."""
+        return self.client
+
+    def seen_as(self, client: tuple[str, int] | None, scheme: str, host: bytes | None) -> None:
+        """Notes what a trusted proxy says, or, with the peer's own address, that none does.
+
+        host: what the client has asked for, where it is not what the request's ``Host`` says.
+        """
+        self.scope["client"] = client
+        self.scope["scheme"] = scheme
+        if host is not None:
+            self._ask_for(host)
+            self.scope["headers"] = self.raw_headers
+
+    def seen_alone(self) -> None:
+        """Has the request be its peer's, whatever it or the server's settings say of proxies."""
+
+    def _ask_for(self, host: bytes) -> None:
+        others = [header for header in self.raw_headers if header[0] != b"host"]
+        self.raw_headers = [(b"host", host), *others]
+        self.__dict__.pop("header_map", None)
 
     @property
     def scheme(self) -> str:
@@ -331,11 +428,12 @@ class Exchange:
             self._query = dict(self.query_pairs)
         return self._query
 
+    header_map: Any = _HeaderMap()
+    """The first header of each name, in lower case."""
+
     def header(self, name: bytes) -> str | None:
         """The first header of a lower-case name."""
-        if self._headers is None:
-            self._headers = dict(reversed(self.raw_headers))
-        value = self._headers.get(name)
+        value = self.header_map.get(name)
         return None if value is None else value.decode("latin-1")
 
     def header_list(self, name: bytes) -> list[str]:
@@ -363,6 +461,21 @@ class Exchange:
     def whole_body(self) -> bytes | None:
         """The whole body, where it is there already and can be had without waiting."""
         return self._body if self._connection is None else None
+
+    def limit_body(self, size: int, refuse: Callable[[], Exception]) -> None:
+        """Has whoever reads more than ``size`` bytes of the body get the error of ``refuse``."""
+        receive, taken = self.receive, 0
+
+        async def counting() -> Message:
+            nonlocal taken
+            message = await receive()
+            if message["type"] == "http.request":
+                taken += len(message.get("body", b""))
+                if taken > size:
+                    raise refuse()
+            return message
+
+        self.receive = counting
 
     async def _read_body(self) -> bytes:
         message = await self.receive()
@@ -421,7 +534,8 @@ class Exchange:
             self._connection = connection  # type: ignore[assignment]  # a Request or a WebSocket
             self.scope = connection.scope
             self._read_scope()
-            self._headers = self._query = self._query_pairs = self._cookies = self._body = None
+            self.__dict__.pop("header_map", None)
+            self._query = self._query_pairs = self._cookies = self._body = None
             self._text_form = self._query_params = None
 
     @property

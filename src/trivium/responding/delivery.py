@@ -35,7 +35,8 @@ async def handed_over(ex: Exchange, outcome: Outcome) -> Exception | None:
         body = response.body
         whole = Reply(
             response.status_code,
-            response.raw_headers,
+            # a copy, because stages add to it, and the same response may be sent again
+            list(response.raw_headers),
             body if type(body) is bytes else bytes(body),
         )
         return await _sent_whole(ex, whole)

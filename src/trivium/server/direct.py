@@ -5,6 +5,7 @@ made when it is first asked for, and ``receive`` and ``send``.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ from starlette.types import Message, Scope
 
 from trivium.errors import TriviumError
 from trivium.exchange import JSON_TYPE, Exchange, RawHeaders, Reply
-from trivium.server.heads import Head, status_line
+from trivium.server.heads import Head, known_block, status_line
 
 if TYPE_CHECKING:
     from trivium.server.protocol import DirectProtocol
@@ -23,14 +24,12 @@ __all__ = ["DirectExchange"]
 _MOST_DROPPED = 1024 * 1024
 """Bytes of a body nobody wants that are read and dropped, before the connection is closed."""
 _WITHOUT_BODY = frozenset({204, 304})
-_JSON_HEAD = b"%b%bcontent-length: %d\r\ncontent-type: application/json\r\n\r\n%b"
+_JSON_HEAD = b"%b%b%bcontent-length: %d\r\ncontent-type: application/json\r\n\r\n%b"
 
 
 class DirectExchange(Exchange):
     """A request as the connection has framed it."""
 
-    task: "asyncio.Task[None] | None" = None
-    """The task that answers it, once it has had to wait for something."""
     is_lost = False
     """Whether the client, or the connection, has gone."""
     is_complete = False
@@ -48,6 +47,12 @@ class DirectExchange(Exchange):
     _expects_continue = False
     _length: int | None = None
     _is_chunked = False
+    is_direct = True
+    late_at = 0.0
+    """When the reply has to have begun, by the connection's clock; 0: there is no hurry."""
+    _seen: tuple[tuple[str, int] | None, str] | None = None
+    _limit: tuple[int, Callable[[], Exception]] | None = None
+    _taken = 0
     has_begun = False
     """Whether anything of the reply has been written."""
 
@@ -92,25 +97,49 @@ class DirectExchange(Exchange):
         return self._scope is not None
 
     @property
+    def peer(self) -> tuple[str, int] | None:
+        return self.connection_below.peer
+
+    def seen_as(self, client: tuple[str, int] | None, scheme: str, host: bytes | None) -> None:
+        self._seen = (client, scheme)
+        if host is not None:
+            self._ask_for(host)
+        if self._scope is not None:
+            self._scope.update(client=client, scheme=scheme, headers=self.raw_headers)
+
+    def seen_alone(self) -> None:
+        self._seen = self.connection_below.seen
+        if self._scope is not None:
+            self._scope.update(client=self._seen[0], scheme=self._seen[1])
+
+    def allow(self, seconds: float) -> None:
+        self.late_at = self.connection_below.now + seconds
+
+    @property
     def client(self) -> tuple[str, int] | None:
+        if self._seen is not None:
+            return self._seen[0]
         below = self.connection_below
         return below.peer if below.forwarded is None else super().client
 
     @property
     def scheme(self) -> str:
+        if self._seen is not None:
+            return self._seen[1]
         below = self.connection_below
         return below.scheme if below.forwarded is None else super().scheme
 
     def _make_scope(self) -> Scope:
         below = self.connection_below
         root_path = self.root_path
+        client, scheme = self._seen or (below.peer, below.scheme)
         scope: Scope = {
             "type": "http",
             "asgi": {"version": below.config.asgi_version, "spec_version": "2.3"},
             "http_version": self.version,
             "server": below.server,
-            "client": below.peer,
-            "scheme": below.scheme,
+            "client": client,
+            "scheme": scheme,
             "method": self.method,
             "root_path": root_path,
             "path": root_path + self.path,
@@ -119,7 +148,7 @@ class DirectExchange(Exchange):
             "headers": self.raw_headers,
             "state": below.app_state.copy(),
         }
-        if below.forwarded is not None:
+        if below.forwarded is not None and self._seen is None:
             _run(below.forwarded(scope, _never, _never))  # type: ignore[arg-type]  # uvicorn's types of the same
         if self.app is not None:
             scope["app"] = self.app
@@ -146,6 +175,15 @@ class DirectExchange(Exchange):
 
     # The body, which the connection brings
 
+    def limit_body(self, size: int, refuse: Callable[[], Exception]) -> None:
+        self._limit = (size, refuse)
+        # the first bytes may have come together with the head
+        self._taken = len(self._received)
+
+    def _bound_body(self) -> None:
+        if self._limit is not None and self._taken > self._limit[0]:
+            raise self._limit[1]()
+
     def take_body(self, body: bytes) -> int:
         """More of the body; how many bytes wait to be read."""
         if self.is_complete:
@@ -153,6 +191,12 @@ class DirectExchange(Exchange):
             if self._dropped > _MOST_DROPPED:
                 self.connection_below.close()
             return 0
+        if self._limit is not None:
+            self._taken += len(body)
+            if self._taken > self._limit[0]:
+                # not kept; whoever reads is told
+                self._wake()
+                return 0
         if not self._received:
             self._received = body
         elif type(self._received) is bytearray:
@@ -176,6 +220,8 @@ class DirectExchange(Exchange):
         """The connection is lost: nothing more will come, and nothing can be sent."""
         if not self.is_complete:
             self.is_lost = True
+            if self.on_lost is not None:
+                self.on_lost(self)
         self._wake()
 
     def _wake(self) -> None:
@@ -225,6 +271,8 @@ class DirectExchange(Exchange):
         return self._taken_body()
 
     def _taken_body(self) -> bytes:
+        if self._limit is not None:
+            self._bound_body()
         self._is_given = self._is_begun = True
         body, self._received = self._received, b""
         return body if type(body) is bytes else bytes(body)
@@ -234,6 +282,7 @@ class DirectExchange(Exchange):
             raise ClientDisconnect
         self._begin_to_read()
         while not self._has_all:
+            self._bound_body()
             await self._wait()
             if self._is_over() and not self._has_all:
                 raise ClientDisconnect
@@ -255,9 +304,11 @@ class DirectExchange(Exchange):
         elif not self._has_more():
             self._begin_to_read()
             while not (self._has_more() or self._is_over()):
+                self._bound_body()
                 await self._wait()
         if self._is_over():
             return {"type": "http.disconnect"}
+        self._bound_body()
         body, self._received = bytes(self._received), b""
         self._is_begun = True
         if self._has_all:
@@ -274,30 +325,39 @@ class DirectExchange(Exchange):
             await below.drained()
         if self.has_begun:
             raise TriviumError("A reply has been sent already")
-        if self.around is not None:
-            reply = self.around.reply(self, reply)
+        around = self.around
+        if around is not None:
+            reply = around.changed(self, reply)
         status, headers, body, _ = reply
         self.sent_bytes = len(body)
         if self.is_lost:
             self._note_begun(status)
             return
+        lines: bytes | None = None
         if (
-            len(headers) == 2
+            len(headers) > 1
             and headers[1] is JSON_TYPE
             and self.keep_alive
             and self.method != "HEAD"
             and not (self._received or not self._has_all)
         ):
             # made by the framework, length included
-            content = _JSON_HEAD % (status_line(status), below.default_block(), len(body), body)
+            lines = known_block(headers[2:]) if len(headers) > 2 else b""
+        if lines is not None:
+            if around is not None:
+                lines += around.constant(headers)[1]
+            block = below.default_block()
+            content = _JSON_HEAD % (status_line(status), block, lines, len(body), body)
         else:
+            if around is not None:
+                headers = headers + around.constant(headers)[0]
             content = self._framed(self._begin(status, headers), body, is_last=True)
         # A header that none may send is an error of the application's, with nothing written so far.
         self._note_begun(status)
         below.transport.write(content)
         self._complete()
-        if self.around is not None:
-            self.around.sent(self)
+        if around is not None:
+            around.sent(self)
 
     def _note_begun(self, status: int) -> None:
         self.reply_started = self.has_begun = True

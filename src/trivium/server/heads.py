@@ -11,8 +11,9 @@ from http import HTTPStatus
 from typing import TypeAlias
 
 from trivium.errors import TriviumError
+from trivium.exchange import Plain
 
-__all__ = ["Head", "InvalidHeader", "header_block", "status_line"]
+__all__ = ["Head", "InvalidHeader", "header_block", "known_block", "status_line"]
 
 Header: TypeAlias = tuple[bytes, bytes]
 
@@ -50,6 +51,19 @@ def status_line(status: int) -> bytes:
 def header_block(headers: Iterable[Header]) -> bytes:
     """Headers that say nothing about the length of a body or the end of the connection."""
     return b"".join([_known.get(header) or _line(header) for header in headers])
+
+
+def known_block(headers: Sequence[Header]) -> bytes | None:
+    """The headers as lines, if each of them has been written before or is ``Plain``."""
+    lines: list[bytes] = []
+    for header in headers:
+        line = _known.get(header)
+        if line is None:
+            if type(header) is not Plain:
+                return None
+            line = b"%b: %b\r\n" % header
+        lines.append(line)
+    return b"".join(lines)
 
 
 class Head:

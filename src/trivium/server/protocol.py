@@ -95,6 +95,7 @@ class DirectProtocol(asyncio.Protocol):
         self.server: tuple[str, int | None] | None = None
         self.peer: tuple[str, int] | None = None
         self.scheme = "http"
+        self.seen: tuple[tuple[str, int] | None, str] = (None, "http")
 
         self._parser: Any = new_parser(self)
         self._url = b""
@@ -146,6 +147,7 @@ class DirectProtocol(asyncio.Protocol):
         self.server = get_local_addr(self.transport)
         self.peer = get_remote_addr(self.transport)
         self.scheme = "https" if is_ssl(self.transport) else "http"
+        self.seen = (self.peer, self.scheme)
         self._clock.watch(self)
         self._since = self._clock.now
 
@@ -391,6 +393,11 @@ class DirectProtocol(asyncio.Protocol):
         if self._waiting or self._refusal or self._upgrade or self._is_ending:
             self.loop.call_soon(self.advance)
 
+    @property
+    def now(self) -> float:
+        """The time by the clock of the connections."""
+        return self._clock.now
+
     # Ending
 
     def default_block(self) -> bytes:
@@ -478,8 +485,9 @@ class DirectProtocol(asyncio.Protocol):
         elif self._reading is not None:
             if not self._is_reading_paused:
                 self._tick_body(now, lasted)
+            self._tick_reply(now)
         elif self._current is not None or self._waiting:
-            return
+            self._tick_reply(now)
         elif self._head_size:
             timeout = self.bounds.header_timeout
             if timeout is not None and lasted > timeout:
@@ -494,6 +502,13 @@ class DirectProtocol(asyncio.Protocol):
             self._unread = (size, now)
         elif timeout is not None and now - self._unread[1] > timeout:
             self.transport.abort()
+
+    def _tick_reply(self, now: float) -> None:
+        ex = self._current
+        if ex is not None and ex.late_at and not ex.reply_started and now > ex.late_at:
+            ex.late_at = 0.0
+            if ex.on_late is not None:
+                ex.on_late(ex)
 
     def _tick_body(self, now: float, lasted: float) -> None:
         timeout = self.bounds.body_timeout

@@ -5,9 +5,11 @@ at either entrance, so a stage adds a call and no frame, task or message of its 
 hold a request in its hands as a whole is ASGI middleware instead, and stands inside of the stages.
 """
 
-from collections.abc import Awaitable, Callable
-from inspect import iscoroutinefunction
-from typing import Any, ClassVar, TypeAlias, cast
+from asyncio import CancelledError, current_task
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from time import perf_counter
+from typing import Any, ClassVar, TypeAlias
 
 from starlette.responses import Response
 from starlette.types import Message
@@ -15,7 +17,7 @@ from starlette.types import Message
 from trivium.exchange import Exchange, RawHeaders, Reply
 from trivium.responding.delivery import handed_over
 
-__all__ = ["Answer", "Serve", "Stage", "Stages", "Transform"]
+__all__ = ["Answer", "Serve", "Stage", "Stages", "Transform", "give"]
 
 Answer: TypeAlias = Reply | Response
 Serve: TypeAlias = Callable[[Exchange], Awaitable[None]]
@@ -32,11 +34,18 @@ class Stage:
 
     place: ClassVar[int] = 500
     """Where the stage stands: the smaller, the further out."""
+    needs_time: ClassVar[bool] = False
+    """Whether ``leave`` reads ``ex.began`` or ``ex.seconds``."""
+    skips: frozenset[str] = frozenset()
+    """The methods that have nothing to do in this instance, by name."""
+    constant: Sequence[tuple[bytes, bytes]] = ()
+    """Headers of every reply that does not have them already; cheaper than ``head``. Names are in
+    lower case."""
 
     def enter(self, ex: Exchange) -> Answer | Awaitable[Answer | None] | None:
         """On the way in. An answer is sent instead of what would follow, through the stages.
 
-        May be an ``async def``.
+        May be an ``async def``. A WebSocket that gets an answer is refused with it.
         """
 
     def wrap(self, serve: Serve) -> Serve:
@@ -44,18 +53,21 @@ class Stage:
         return serve
 
     def reply(self, ex: Exchange, reply: Reply) -> Reply:
-        """A complete reply, before ``head``: the place to change a body."""
+        """A complete reply, before any ``head``: the place to change a body."""
         return reply
 
     def transform(self, ex: Exchange, status: int, headers: RawHeaders) -> Transform | None:
-        """For a reply that is sent in pieces, before ``head``: what is to be done to each piece.
+        """For a reply that is sent in pieces, before any ``head``: what is to be done to each.
 
         The function gets the bytes and whether they are the last ones, and returns what to send.
         ``headers`` may be changed; a Content-Length that will not be true has to be removed.
         """
 
     def head(self, ex: Exchange, status: int, headers: RawHeaders) -> None:
-        """The headers of any reply, to be changed in place. Names are in lower case."""
+        """The headers of any reply, to be changed in place. Names are in lower case.
+
+        Also those of the handshake of a WebSocket, with 101.
+        """
 
     def leave(self, ex: Exchange) -> None:
         """When the last byte of the reply has been handed to the server, or none will come.
@@ -64,45 +76,66 @@ class Stage:
         became of it. Background tasks come later.
         """
 
+    has_lifespan: ClassVar[bool] = False
+    """Whether ``lifespan`` is to be entered."""
+
+    def lifespan(self, app: Any) -> AbstractAsyncContextManager[Any]:
+        """What is open as long as the application runs."""
+        return nullcontext()
+
+    def described(self) -> str:
+        """How ``trivium explain`` names it, in a few words."""
+        return type(self).__name__
+
 
 class Stages:
     """The stages of an application, compiled: each list holds only those that have a say in it."""
 
     def __init__(self, stages: tuple[Stage, ...]) -> None:
         self.stages = tuple(sorted(stages, key=lambda stage: stage.place))
-        self._enters = [
-            (stage.enter, iscoroutinefunction(stage.enter)) for stage in self._with("enter")
-        ]
-        inwards_out = tuple(reversed(self.stages))
-        self._changes: list[tuple[Any, Any, Any]] = [
-            (
-                stage.reply if _overrides(stage, "reply") else None,
-                stage.transform if _overrides(stage, "transform") else None,
-                stage.head if _overrides(stage, "head") else None,
-            )
-            for stage in inwards_out
-            if any(_overrides(stage, name) for name in ("reply", "transform", "head"))
-        ]
-        self._leaves = [stage.leave for stage in inwards_out if _overrides(stage, "leave")]
-        self._wraps = [stage.wrap for stage in inwards_out if _overrides(stage, "wrap")]
+        self._enters = [stage.enter for stage in self._with("enter")]
+        # What happens on the way out begins with the innermost.
+        self._replies = [stage.reply for stage in self._outwards("reply")]
+        self._transforms = [stage.transform for stage in self._outwards("transform")]
+        self._heads = [stage.head for stage in self._outwards("head")]
+        self._leaves = [stage.leave for stage in self._outwards("leave")]
+        self._wraps = [stage.wrap for stage in self._outwards("wrap")]
         self._wrapped: tuple[Serve, Serve] | None = None
+        self._needs_time = any(stage.needs_time for stage in self.stages)
+        # of two stages that set the same header the inner one is heard
+        constant = {name: value for stage in self.stages for name, value in stage.constant}
+        self._constant = list(constant.items())
+        self._constant_names = frozenset(constant)
+        self._all_constant = (
+            self._constant,
+            b"".join([b"%b: %b\r\n" % header for header in self._constant]),
+        )
 
     def _with(self, name: str) -> list[Stage]:
         return [stage for stage in self.stages if _overrides(stage, name)]
 
+    def _outwards(self, name: str) -> Iterator[Stage]:
+        return reversed(self._with(name))
+
     async def serve(self, ex: Exchange, serve: Serve) -> None:
         """Serves one request within the stages."""
         ex.around = self
-        if self._wraps:
-            serve = self._around(serve)
+        if self._needs_time:
+            ex.began = perf_counter()
+        if ex.is_websocket:
+            self._stand_around_socket(ex)
         try:
-            for enter, is_async in self._enters:
+            for enter in self._enters:
                 answer = enter(ex)
-                if is_async:
-                    answer = await cast(Awaitable[Answer | None], answer)
                 if answer is not None:
-                    await _give(ex, cast(Answer, answer))
+                    if not isinstance(answer, Reply | Response):
+                        answer = await answer
+                        if answer is None:
+                            continue
+                    await give(ex, answer)
                     return
+            if self._wraps:
+                serve = self._around(serve)
             await serve(ex)
             if ex.has_settlements:
                 await ex.settle()
@@ -110,7 +143,11 @@ class Stages:
             if ex.error is None:
                 ex.error = error
             await ex.settle(error)
-            raise
+            if ex.ended is None or not isinstance(error, CancelledError):
+                raise
+            if (task := current_task()) is not None:
+                task.uncancel()
+            await ex.ended(ex)
         finally:
             if ex.around is not None:
                 self.sent(ex)
@@ -123,42 +160,99 @@ class Stages:
             self._wrapped = (serve, inner)
         return self._wrapped[1]
 
+    def _stand_around_socket(self, ex: Exchange) -> None:
+        """Has the replies to the handshake of a WebSocket pass the stages."""
+        send = ex._send
+
+        async def sending(message: Message) -> None:
+            kind = message["type"]
+            if kind in ("websocket.accept", "websocket.http.response.start"):
+                ex.status = status = message.get("status", 101)
+                headers: RawHeaders = list(message.get("headers") or ())
+                self._finish_head(ex, status, headers)
+                message = {**message, "headers": headers}
+            elif kind == "websocket.close" and ex.status == 0:
+                # what a server makes of it
+                ex.status = 403
+            await send(message)
+
+        ex._send = sending
+
     # What an exchange asks: see ``trivium.exchange.Around``.
 
     def reply(self, ex: Exchange, reply: Reply) -> Reply:
-        for change, _, head in self._changes:
-            if change is not None:
-                reply = change(ex, reply)
-            if head is not None:
-                head(ex, reply.status, reply.headers)
+        reply = self.changed(ex, reply)
+        headers = reply[1]
+        headers += self.constant(headers)[0]
         return reply
+
+    def changed(self, ex: Exchange, reply: Reply) -> Reply:
+        for change in self._replies:
+            reply = change(ex, reply)
+        status, headers, _, _ = reply
+        for head in self._heads:
+            head(ex, status, headers)
+        return reply
+
+    def constant(self, headers: RawHeaders) -> tuple[RawHeaders, bytes]:
+        names = self._constant_names
+        for header in headers:
+            if header[0] in names:
+                given = {name for name, _ in headers}
+                missing = [header for header in self._constant if header[0] not in given]
+                return missing, b"".join([b"%b: %b\r\n" % header for header in missing])
+        return self._all_constant
 
     def start(self, ex: Exchange, message: Message) -> Message:
         status: int = message["status"]
         headers: RawHeaders = list(message.get("headers", ()))
-        for _, begin, head in self._changes:
-            if begin is not None and (transform := begin(ex, status, headers)) is not None:
+        for begin in self._transforms:
+            if (transform := begin(ex, status, headers)) is not None:
                 before = ex.transform
                 ex.transform = transform if before is None else _both(before, transform)
-            if head is not None:
-                head(ex, status, headers)
+        self._finish_head(ex, status, headers)
         return {**message, "headers": headers}
+
+    def _finish_head(self, ex: Exchange, status: int, headers: RawHeaders) -> None:
+        for head in self._heads:
+            head(ex, status, headers)
+        headers += self.constant(headers)[0]
 
     def sent(self, ex: Exchange) -> None:
         ex.around = None
+        if self._needs_time:
+            ex.seconds = perf_counter() - ex.began
         for leave in self._leaves:
             leave(ex)
 
 
 def _overrides(stage: Stage, name: str) -> bool:
-    return getattr(type(stage), name) is not getattr(Stage, name)
+    return getattr(type(stage), name) is not getattr(Stage, name) and name not in stage.skips
 
 
 def _both(inner: Transform, outer: Transform) -> Transform:
     return lambda body, is_last: outer(inner(body, is_last), is_last)
 
 
-async def _give(ex: Exchange, answer: Answer) -> None:
+async def give(ex: Exchange, answer: Answer) -> None:
+    """Answers instead of the application. A WebSocket is refused, before it has been accepted."""
+    if ex.is_websocket:
+        await _refuse_socket(ex, answer)
+        return
     gone = await handed_over(ex, answer)
     if gone is not None:
         raise gone
+
+
+async def _refuse_socket(ex: Exchange, answer: Answer) -> None:
+    if isinstance(answer, Reply):
+        response = Response(answer.body, answer.status)
+        response.raw_headers[:] = answer.headers
+        answer = response
+    # servers wait for the handshake to be asked for
+    await ex.receive()
+    if "websocket.http.response" in ex.scope.get("extensions", {}):
+        await answer(ex.scope, ex.receive, ex.send)
+    else:
+        # a server that can say no more than 403 (RFC 6455, section 7.4.1: policy violation)
+        await ex.send({"type": "websocket.close", "code": 1008, "reason": ""})

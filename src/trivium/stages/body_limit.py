@@ -1,0 +1,67 @@
+"""How large the body of a request may be.
+
+A length that is announced is checked before anything is read; one that is not announced is counted
+while it is read. A route with a ``max_body_size`` of its own keeps that instead, higher or lower.
+"""
+
+from typing import Any
+
+from starlette.exceptions import HTTPException
+
+from trivium.binding.limits import checked_body_size, first_given
+from trivium.exchange import Exchange, Reply
+from trivium.stages.refusals import refusal
+from trivium.stages.stage import Stage
+
+__all__ = ["BodyLimit", "BodyTooLarge"]
+
+_DETAIL = "The body of the request is too large"
+
+
+class BodyTooLarge(HTTPException):
+    """The body went over its limit while it was read."""
+
+    def __init__(self) -> None:
+        super().__init__(status_code=413, detail=_DETAIL)
+
+
+class BodyLimit(Stage):
+    """Answers 413 where a body is over ``size`` bytes, 10 MiB if nothing is said.
+
+    Routes in mounted applications have this limit, whatever limit of their own they have.
+
+    Raises ValueError unless it is zero or a positive integer.
+    """
+
+    place = 140
+
+    def __init__(self, size: int = 10 * 1024 * 1024) -> None:
+        self.size: int = checked_body_size(size) or 0
+
+    def enter(self, ex: Exchange) -> Reply | None:
+        headers = ex.header_map
+        length = headers.get(b"content-length")
+        if length is None:
+            # only HTTP/2 has a body of which no header tells
+            is_told = ex.is_direct or ex.scope.get("http_version", "1.1").startswith("1")
+            if b"transfer-encoding" in headers or not (is_told or ex.is_websocket):
+                ex.limit_body(self._limit_for(ex), BodyTooLarge)
+            return None
+        # Servers refuse what is no number; should one not, nothing of it is believed.
+        if not length.isdigit():
+            return refusal(400, "The Content-Length of the request is no number")
+        size = int(length[:20])
+        if size > self.size and size > self._limit_for(ex):
+            return refusal(413, _DETAIL)
+        return None
+
+    def _limit_for(self, ex: Exchange) -> int:
+        """The limit of the route; this one's for whatever is not known to be a route."""
+        app: Any = ex.app
+        found = app.router.dispatcher.match(ex.path, ex.method)
+        own = None if found is None else getattr(found.entry.route, "max_body_size", None)
+        size: int | None = first_given(own, self.size)
+        return self.size if size is None else size
+
+    def described(self) -> str:
+        return f"body limit of {self.size} bytes"

@@ -1,0 +1,84 @@
+"""A client that has a reply already is told that it has not changed (RFC 9110, section 13)."""
+
+from email.utils import parsedate_to_datetime
+from hashlib import blake2b
+
+from trivium.exchange import Exchange, Plain, RawHeaders, Reply
+from trivium.stages.stage import Stage
+
+__all__ = ["ETag"]
+
+# What describes a body that is not sent (RFC 9110, section 15.4.5).
+_OF_A_BODY = frozenset(
+    {
+        b"content-encoding",
+        b"content-language",
+        b"content-length",
+        b"content-range",
+        b"content-type",
+    }
+)
+
+
+class ETag(Stage):
+    """Gives each whole reply to a GET an ``ETag``, and answers conditional requests with 304.
+
+    The tag is made of the body, so the handler runs all the same; what is saved is the way to the
+    client. A body of less than ``minimum`` bytes has none made: an answer without it would be no
+    shorter. A reply that brings an ``ETag`` or ``Last-Modified`` keeps them. Replies that say
+    ``no-store``, that are no 200, or that are sent in pieces have no tag made.
+    """
+
+    place = 130
+
+    def __init__(self, *, minimum: int = 512) -> None:
+        self.minimum = minimum
+
+    def reply(self, ex: Exchange, reply: Reply) -> Reply:
+        status, headers, body, background = reply
+        if status != 200 or ex.method not in ("GET", "HEAD"):
+            return reply
+        tag: bytes | None = None
+        modified: bytes | None = None
+        for name, value in headers:
+            if name == b"etag":
+                tag = value
+            elif name == b"last-modified":
+                modified = value
+            elif name == b"cache-control" and b"no-store" in value:
+                return reply
+        # an empty body is that of a HEAD as a rule, and says nothing of the GET's
+        if tag is None and len(body) >= self.minimum:
+            tag = b'"%b"' % blake2b(body, digest_size=10).hexdigest().encode()
+            headers.append(Plain((b"etag", tag)))
+        if (tag is None and modified is None) or not _is_known(ex, tag, modified):
+            return reply
+        kept: RawHeaders = [header for header in headers if header[0] not in _OF_A_BODY]
+        return Reply(304, kept, b"", background)
+
+    def described(self) -> str:
+        return "ETag, 304 where nothing has changed"
+
+
+def _is_known(ex: Exchange, tag: bytes | None, modified: bytes | None) -> bool:
+    """Whether the client has what would be sent."""
+    known = ex.header_map.get(b"if-none-match")
+    if known is not None:
+        # the other condition is not looked at then (RFC 9110, section 13.1.3)
+        if tag is None:
+            return False
+        joined = ", ".join(ex.header_list(b"if-none-match")).encode("latin-1")
+        wanted = tag.removeprefix(b"W/")
+        tags = (one.strip().removeprefix(b"W/") for one in joined.split(b","))
+        return joined.strip() == b"*" or wanted in tags
+    since = ex.header_map.get(b"if-modified-since")
+    return since is not None and modified is not None and _is_no_later(modified, since)
+
+
+def _is_no_later(modified: bytes, since: bytes) -> bool:
+    try:
+        moments = [parsedate_to_datetime(date.decode("latin-1")) for date in (modified, since)]
+        return moments[0] <= moments[1]
+    except (TypeError, ValueError):
+        # no dates, or one without a zone
+        return False

@@ -1,0 +1,92 @@
+"""Which hosts the application answers for.
+
+A request names its host itself. Where links, redirects or cache keys are made of that name, a name
+that is not checked is a way in. See RFC 9110, section 7.2, and RFC 9112, section 3.2.
+"""
+
+from collections.abc import Iterable
+
+from trivium.errors import DeclarationError
+from trivium.exchange import Exchange, Reply
+from trivium.stages.refusals import refusal
+from trivium.stages.stage import Stage
+
+__all__ = ["TrustedHosts"]
+
+_MOST_KNOWN = 1024
+
+
+class TrustedHosts(Stage):
+    """Answers 400 where ``Host`` is missing, given twice, or none of ``hosts``.
+
+    hosts: names or addresses without a port; ``*.example.com`` for every name below, and ``*`` for
+    any. Ports are not looked at. An IPv6 address is written in brackets.
+
+    Raises DeclarationError for what cannot be a host.
+    """
+
+    place = 80
+
+    def __init__(self, hosts: Iterable[str]) -> None:
+        self.hosts = tuple(host.lower() for host in hosts)
+        if not self.hosts:
+            raise DeclarationError(
+                "No host would be answered",
+                written="TrustedHosts([])",
+                instead='TrustedHosts(["example.com"])',
+            )
+        for host in self.hosts:
+            _refuse_unlike(host)
+        self._exact = frozenset(host for host in self.hosts if "*" not in host)
+        self._below = tuple(host[1:] for host in self.hosts if host.startswith("*."))
+        self._any = "*" in self.hosts
+        self._known: dict[bytes, bool] = {}
+
+    def enter(self, ex: Exchange) -> Reply | None:
+        headers = ex.header_map
+        host = headers.get(b"host")
+        if host is None:
+            return refusal(400, "The request has no Host")
+        if len(headers) != len(ex.raw_headers) and len(ex.header_list(b"host")) > 1:
+            return refusal(400, "The request has more than one Host")
+        known = self._known.get(host)
+        if known is None:
+            known = self._answers_for(host.decode("latin-1").lower())
+            # clients choose what is asked for, so there is an end to what is kept
+            if len(self._known) < _MOST_KNOWN:
+                self._known[host] = known
+        return None if known else refusal(400, "This host is not served here")
+
+    def _answers_for(self, host: str) -> bool:
+        name, is_host = _without_port(host)
+        if not is_host:
+            return False
+        return self._any or name in self._exact or name.endswith(self._below or ("\0",))
+
+    def described(self) -> str:
+        return f"hosts: {', '.join(self.hosts)}"
+
+
+def _without_port(host: str) -> tuple[str, bool]:
+    """The name, and whether all of it is a host."""
+    name, colon, port = host.rpartition(":")
+    if not colon or port.endswith("]"):
+        name, port = host, "0"
+    brackets = name.startswith("["), name.endswith("]")
+    is_name = name.isascii() and not set(name) & set(" /\\@?#,\t") and name not in ("", ".")
+    is_host = is_name and (all(brackets) or not (any(brackets) or ":" in name))
+    return name.rstrip("."), is_host and (port == "" or (port.isascii() and port.isdigit()))
+
+
+def _refuse_unlike(host: str) -> None:
+    name = host.removeprefix("*.")
+    is_name = _without_port(name) == (name, True) and "*" not in name and not _has_port(name)
+    if host == "*" or is_name:
+        return
+    raise DeclarationError(
+        "Not the name of a host", written=repr(host), instead="'example.com' or '*.example.com'"
+    )
+
+
+def _has_port(name: str) -> bool:
+    return ":" in name and not name.endswith("]")
