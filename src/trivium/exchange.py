@@ -5,7 +5,6 @@ give back a ``Reply`` or a Starlette response. What Starlette offers on top (Req
 WebSocket) is made only where a handler asks for it.
 """
 
-import asyncio
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
@@ -213,7 +212,7 @@ class Exchange:
     """When the request came in, by ``time.perf_counter``; 0 where no stage asks."""
     seconds = 0.0
     """How long it has taken until the last byte of the reply; 0 where no stage asks."""
-    task: "asyncio.Task[Any] | None" = None
+    task: Any = None
     """The task that serves it, as far as anybody has asked."""
     is_direct = False
     """Whether the connection is Trivium's own, which tells when a client has gone or a request is
@@ -306,31 +305,6 @@ class Exchange:
         if self._settlements is not None:
             self.scope[_SETTLEMENTS] = self._settlements
         return self.scope
-
-    # Being cut short
-
-    def running_task(self) -> "asyncio.Task[Any]":
-        """The task that serves the request. Raises TriviumError where there is none, on Trio."""
-        if self.task is None:
-            try:
-                self.task = asyncio.current_task()
-            except RuntimeError:
-                # no event loop of asyncio
-                self.task = None
-        if self.task is None:
-            raise TriviumError(
-                "Only on asyncio can a request be cut short\n"
-                "    written:  a stage such as Deadline or CancelOnDisconnect, on Trio\n"
-                "    instead:  asyncio, or an application without these stages"
-            )
-        return self.task
-
-    def cancel(self, then: "Callable[[Exchange], Awaitable[None]]", reason: str) -> None:
-        """Cancels what serves the request, and then calls ``then``. Nothing happens once the reply
-        is complete, or where a stage has done so already."""
-        if self.task is not None and self.around is not None and self.ended is None:
-            self.ended = then
-            self.task.cancel(reason)
 
     def allow(self, seconds: float) -> None:
         """Has a direct connection call ``on_late`` where the reply has not begun by then; it may be

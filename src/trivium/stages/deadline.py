@@ -4,6 +4,7 @@ from asyncio import AbstractEventLoop, TimerHandle
 
 from trivium.errors import DeclarationError
 from trivium.exchange import Exchange
+from trivium.stages.cutting import cut_short, task_of
 from trivium.stages.refusals import refusal
 from trivium.stages.stage import Stage, give
 
@@ -51,7 +52,7 @@ class Deadline(Stage):
             self._running.pop(ex, None)
 
     def _end(self, ex: Exchange) -> None:
-        ex.cancel(self._answer, "the request took too long")
+        cut_short(ex, self._answer, "the request took too long")
 
     async def _answer(self, ex: Exchange) -> None:
         if not ex.reply_started:
@@ -60,7 +61,7 @@ class Deadline(Stage):
     # Where the connection does not tell: one timer for all requests
 
     def _watch(self, ex: Exchange) -> None:
-        task = ex.running_task()
+        task = task_of(ex)
         loop = task.get_loop()
         if self._timer is None or self._loop is not loop:
             self._loop, self._now = loop, loop.time()

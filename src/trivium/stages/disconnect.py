@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
 from trivium.exchange import Exchange
+from trivium.stages.cutting import cut_short, task_of
 from trivium.stages.stage import Stage
 
 __all__ = ["CancelOnDisconnect"]
@@ -41,7 +42,7 @@ class CancelOnDisconnect(Stage):
         elif not ex.is_websocket:
             watch = _Watch(ex)
             ex.receive = watch.receive
-            self._watch_soon(watch, ex.running_task().get_loop())
+            self._watch_soon(watch, task_of(ex).get_loop())
 
     def leave(self, ex: Exchange) -> None:
         if not ex.is_direct and not ex.is_websocket:
@@ -72,7 +73,7 @@ class CancelOnDisconnect(Stage):
 
 
 def _cancel(ex: Exchange) -> None:
-    ex.cancel(_nobody_listens, "the client has gone")
+    cut_short(ex, _nobody_listens, "the client has gone")
 
 
 async def _nobody_listens(ex: Exchange) -> None:
@@ -95,7 +96,7 @@ class _Watch:
         """Watches from now on, or once the handler asks the server no more itself."""
         self._is_due = True
         if not self._is_asked and self._watching is None:
-            self._watching = self.ex.running_task().get_loop().create_task(self._watch())
+            self._watching = task_of(self.ex).get_loop().create_task(self._watch())
 
     def end(self) -> None:
         """The request is over."""
