@@ -55,6 +55,8 @@ class DirectExchange(Exchange):
     _taken = 0
     has_begun = False
     """Whether anything of the reply has been written."""
+    _held_head: bytes | None = None
+    """A head that waits for the first piece of its body."""
 
     def __init__(
         self,
@@ -374,10 +376,14 @@ class DirectExchange(Exchange):
             await asyncio.sleep(0)
             return
         kind = message["type"]
-        if not self.has_begun:
+        if not self.has_begun and self._held_head is None:
             if kind != "http.response.start":
                 raise TriviumError(f"Expected ASGI message 'http.response.start', got '{kind}'")
             head = self._begin(self.status, message.get("headers", ()))
+            if self._length is not None:
+                # The body follows, as a rule at once: one write, or an error if it does not fit.
+                self._held_head = head
+                return
             self._note_begun(self.status)
             below.transport.write(head)
             return
@@ -388,7 +394,11 @@ class DirectExchange(Exchange):
         if kind != "http.response.body":
             raise TriviumError(f"Expected ASGI message 'http.response.body', but got '{kind}'.")
         is_last = not message.get("more_body", False)
-        if content := self._framed(b"", message.get("body", b""), is_last=is_last):
+        head, self._held_head = self._held_head or b"", None
+        content = self._framed(head, message.get("body", b""), is_last=is_last)
+        if head:
+            self._note_begun(self.status)
+        if content:
             below.transport.write(content)
         if is_last:
             self._complete()
@@ -445,11 +455,7 @@ class DirectExchange(Exchange):
             return
         below = self.connection_below
         if self.has_begun:
-            # without chunks or a length, nothing but a reset says that the body is not whole
-            if self._length is None and not self._is_chunked:
-                below.transport.abort()
-            else:
-                below.close()
+            below.close()
             return
         self.keep_alive = False
         self._note_begun(500)
@@ -457,7 +463,8 @@ class DirectExchange(Exchange):
             status_line(500)
             + below.default_block()
             + b"content-type: text/plain; charset=utf-8\r\ncontent-length: 21\r\n"
-            + b"connection: close\r\n\r\nInternal Server Error"
+            + b"connection: close\r\n\r\n"
+            + (b"" if self.method == "HEAD" else b"Internal Server Error")
         )
         self._complete()
 
