@@ -26,7 +26,7 @@ from trivium.cli.benchmark.processes import cores
 RESULTS = Path(__file__).parents[1] / "results"
 QUICK_PEERS = ("limit", "bare", "trivium", "trivium-asgi", "fastapi", "starlette", "flask")
 QUICK_ENDPOINTS = ("json", "params", "body", "def", "production")
-STREAMING = ("trivium", "trivium-asgi", "fastapi", "starlette", "blacksheep", "sanic")
+STREAMING = ("trivium", "fastapi", "starlette", "blacksheep", "sanic", "django-bolt")
 
 LOADED = 2.0
 """Seconds of load before the memory of a program of one route is read."""

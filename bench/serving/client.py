@@ -18,7 +18,8 @@ from collections import deque
 from typing import Any
 
 from bench.serving.endpoints import BY_NAME
-from bench.serving.replies import echoed, frame, handshake
+from bench.serving.replies import PATIENCE, echoed, frame, handshake
+from trivium.cli.benchmark.client import within
 
 NUMBER = re.compile(rb'"n": ?(\d+)\}')
 OPENED_AT_ONCE = 100
@@ -49,7 +50,7 @@ class EventReader(asyncio.Protocol):
         # An event's name may be cut in two by the network.
         self.tail = data[data.rfind(b"data:") + 5 :][-4:] if found else data[-4:]
         self.seen += found
-        self.run.tally.count += found
+        self.run.count(found)
         if self.seen >= self.run.events:
             self.transport.close()
 
@@ -86,7 +87,7 @@ class Echo(asyncio.Protocol):
             if self.buffer != self.run.echoed:
                 self.run.fail(f"{self.buffer[:60]!r} came back")
                 return
-            self.run.tally.count += 1
+            self.run.count(1)
             self.run.tally.latencies.append(time.perf_counter() - self.sent)
             self.buffer = b""
             self.send()
@@ -120,7 +121,7 @@ class Stream(asyncio.Protocol):
             if int(found.group(1)) != self.expected:
                 self.run.lost += 1
             self.expected = int(found.group(1)) + 1
-            self.run.tally.count += 1
+            self.run.count(1)
         self.tail = data[end:][-32:]
         if self.expected and not self.first.done():
             self.first.set_result(None)
@@ -141,6 +142,7 @@ class Run:
         self.lost = self.closed = 0
         self.loop = asyncio.get_running_loop()
         self.ended = asyncio.Event()
+        self.begun = asyncio.Event()
         self.events = len(BY_NAME["events"].expected)
         message = BY_NAME["echo"].expected.encode()
         self.frame, self.echoed = frame(message), echoed(message)
@@ -155,6 +157,12 @@ class Run:
     def fail(self, reason: str) -> None:
         self.tally.failed = self.tally.failed or reason
         self.ended.set()
+        self.begun.set()
+
+    def count(self, number: int) -> None:
+        if number:
+            self.tally.count += number
+            self.begun.set()
 
     def connect(self) -> None:
         task = self.loop.create_task(self._connect())
@@ -174,10 +182,9 @@ class Run:
         for _ in range(self.connections):
             self.connect()
         started = time.perf_counter()
-        try:
-            await asyncio.wait_for(self.ended.wait(), self.seconds)
-        except TimeoutError:
-            pass
+        await within(self.seconds, self.ended)
+        # A busy machine may need longer than the sample for the first of them.
+        await within(PATIENCE, self.begun)
         self.over = True
         latencies = sorted(self.tally.latencies)
         return {

