@@ -23,12 +23,17 @@ class UsageMistake(TriviumError):
     """Options that do not go together, or one that is missing."""
 
 
-def database_of(app: App, name: str | None) -> Database:
-    """The database of the app with this name, or its only or first one. Raises NoDatabase."""
+def refuse_without_sqlalchemy() -> None:
+    """Raises NoDatabase where the packages of the data layer are not installed."""
     if importlib.util.find_spec("sqlalchemy") is None:
         raise NoDatabase(
             "The data layer is not installed.\n  Install it:  pip install 'trivium[db]'"
         )
+
+
+def database_of(app: App, name: str | None) -> Database:
+    """The database of the app with this name, or its only or first one. Raises NoDatabase."""
+    refuse_without_sqlalchemy()
     from trivium.db.database import Database
 
     installed = [battery for battery in app.batteries if isinstance(battery, Database)]

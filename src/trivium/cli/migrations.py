@@ -14,6 +14,7 @@ import typer
 from trivium.cli.commands import AppName, AsJson, IsFactory, errors_told
 
 if TYPE_CHECKING:
+    from trivium.db.database import Database
     from trivium.db.migrations import Finding, Migrations, Step
 
 T = TypeVar("T")
@@ -62,7 +63,7 @@ def makemigrations(
         from trivium.db import migrations as room
 
         if check:
-            changed = run(room.changes(found))
+            changed = run(found.database, room.changes(found))
             for words in changed:
                 typer.echo(f"  {words}")
             typer.echo("The models have changed." if changed else "Nothing has changed.")
@@ -74,7 +75,9 @@ def makemigrations(
             make = room.make_data if data else room.make_empty
             made = make(found, name or _needed("--name"))
         else:
-            made = run(room.make(found, name=name, questions=_questions(yes, no_input)))
+            made = run(
+                found.database, room.make(found, name=name, questions=_questions(yes, no_input))
+            )
         if made is None:
             typer.echo("Nothing has changed.")
             return
@@ -87,7 +90,7 @@ def makemigrations(
                 "  trivium migrate, and trivium makemigrations again"
             )
         if found.engine.dialect.name == "postgresql":
-            _show_findings(run(room.lint_pending(found)))
+            _show_findings(run(found.database, room.lint_pending(found)))
 
 
 def migrate(
@@ -133,17 +136,17 @@ def migrate(
             fake=fake, schema_only=schema_only, wait=wait, lock_timeout=lock_timeout
         )
         if lint:
-            findings = run(room.lint_pending(found))
+            findings = run(found.database, room.lint_pending(found))
             _show_findings(findings)
             if not findings:
                 typer.echo("Nothing to say against what is to be migrated.")
             raise typer.Exit(1 if findings else 0)
         if plan:
-            steps = run(room.plan(found, target, options))
+            steps = run(found.database, room.plan(found, target, options))
             for step in steps:
                 typer.echo(f"{_verb(step, 'would ')} {step.name}  {step.doc}")
         else:
-            steps = run(room.migrate(found, target, options, Teller()))
+            steps = run(found.database, room.migrate(found, target, options, Teller()))
         if not steps:
             typer.echo("Nothing to migrate.")
 
@@ -161,7 +164,7 @@ def showmigrations(
 
         from trivium.db import migrations as room
 
-        listed = run(room.status(found))
+        listed = run(found.database, room.status(found))
         if as_json:
             typer.echo(json.dumps([asdict(each) for each in listed], indent=2))
             return
@@ -210,9 +213,43 @@ def squashmigrations(
             typer.echo(f"  {words}")
 
 
+def inspectdb(
+    tables: Annotated[
+        list[str] | None, typer.Argument(help="Only these tables.", show_default=False)
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option("--url", help="The address of a database, without an app.")
+    ] = None,
+    app: AppOption = None,
+    factory: IsFactory = False,
+    database: DatabaseName = None,
+) -> None:
+    """Write models for the tables that a database has."""
+    with errors_told():
+        from trivium.cli.databases import database_of, refuse_without_sqlalchemy
+        from trivium.cli.loading import load_app
+
+        refuse_without_sqlalchemy()
+        from trivium.db import Database
+        from trivium.db.inspecting import models_of
+
+        if url is not None:
+            chosen = Database(url)
+        else:
+            chosen = database_of(load_app(app, factory=factory), database)
+        typer.echo(run(chosen, models_of(chosen, tables or None)), nl=False)
+
+
 def add_to(cli: typer.Typer) -> None:
     """Gives the `trivium` command these commands."""
-    for command in (makemigrations, migrate, showmigrations, sqlmigrate, squashmigrations):
+    for command in (
+        makemigrations,
+        migrate,
+        showmigrations,
+        sqlmigrate,
+        squashmigrations,
+        inspectdb,
+    ):
         cli.command()(command)
 
 
@@ -236,11 +273,17 @@ def project(
         yield Migrations.of(chosen, place)
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Runs to the end in an event loop of its own."""
+def run(database: Database, work: Coroutine[Any, Any, T]) -> T:
+    """Runs to the end in an event loop of its own, and closes the connections with it."""
     import asyncio
 
-    return asyncio.run(work)
+    async def closing() -> T:
+        try:
+            return await work
+        finally:
+            await database.close()
+
+    return asyncio.run(closing())
 
 
 def _needed(option: str) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy import CheckConstraint, Column, Dialect, Identity, Index, Table,
 from sqlalchemy.sql.naming import conv
 
 from trivium.db.migrations.errors import MigrationError
-from trivium.db.migrations.facts import Facts
+from trivium.db.migrations.facts import Facts, index_parts
 from trivium.db.migrations.scratch import Comparison
 
 OPTION = "trivium_comparison"
@@ -268,21 +268,40 @@ def compare_indexes(
     return PriorityDispatchResult.CONTINUE
 
 
+def forgive_keys(
+    context: AutogenContext,
+    changes: ops.ModifyTableOps,
+    schema: str | None,
+    table: str,
+    actual_table: Table | None,
+    wanted_table: Table | None,
+) -> PriorityDispatchResult:
+    """Takes a primary key of SQLite for NOT NULL, whether it is written there or not."""
+    if context.dialect.name != "sqlite" or actual_table is None:
+        return PriorityDispatchResult.CONTINUE
+    keys = {column.name for column in actual_table.primary_key.columns}
+    for change in list(changes.ops):
+        if isinstance(change, ops.AlterColumnOp) and change.column_name in keys:
+            change.modify_nullable = None
+            if not change.has_changes():
+                changes.ops.remove(change)
+    return PriorityDispatchResult.CONTINUE
+
+
 def _dropped(
     name: str, table: str, schema: str | None, definition: str, index: Index | None
 ) -> ops.DropIndexOp:
     if index is not None:
         return ops.DropIndexOp.from_index(index)
     # SQLAlchemy does not read indexes on expressions back from SQLite.
-    inside = definition.partition(" (")[2].rpartition(")")[0]
-    again = ops.CreateIndexOp(
-        name, table, [text(inside)], schema=schema, unique=" UNIQUE INDEX " in definition
-    )
+    inside, unique, _ = index_parts(definition)
+    again = ops.CreateIndexOp(name, table, [text(inside)], schema=schema, unique=unique)
     return ops.DropIndexOp(name, table, schema=schema, _reverse=again)
 
 
 _plugin.add_autogenerate_comparator(compare_column, "column", "types")
 _plugin.add_autogenerate_comparator(compare_generated, "table", "trivium_generated")
+_plugin.add_autogenerate_comparator(forgive_keys, "table", "trivium_keys")
 _plugin.add_autogenerate_comparator(compare_checks, "table", "trivium_checks")
 _plugin.add_autogenerate_comparator(
     compare_indexes, "table", "trivium_indexes", priority=DispatchPriority.LAST

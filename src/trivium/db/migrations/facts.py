@@ -139,9 +139,12 @@ def _read_sqlite(connection: Connection, schema: str | None, names: set[str]) ->
         facts = tables[name] = Facts()
         pragma = f'PRAGMA {schema + "." if schema else ""}table_xinfo("{name}")'
         collated = collations(sql)
+        columns = inspector.get_columns(name, schema=schema)
+        spelled = {each["name"]: each["type"].compile(connection.dialect) for each in columns}
         for _, column, type_, _, default, _, hidden in connection.exec_driver_sql(pragma):
-            collation = collated.get(column)
-            facts.types[column] = f"{type_} COLLATE {collation}" if collation else type_
+            facts.types[column] = _sqlite_type(
+                type_, spelled.get(column) or type_, collated.get(column)
+            )
             facts.defaults[column] = _bare(default)
             facts.generated[column] = _generated(sql, column) if hidden in (2, 3) else None
         for check in inspector.get_check_constraints(name, schema=schema):
@@ -166,10 +169,40 @@ def _bare(default: str | None) -> str | None:
     return default
 
 
+def _sqlite_type(written: str, spelled: str, collation: str | None) -> str:
+    """A type as SQLAlchemy spells it, so that INT and INTEGER are the same."""
+    # What SQLAlchemy does not know becomes NUMERIC, whatever it is.
+    unknown = spelled == "NUMERIC" and not re.search("NUM|DEC", written, re.IGNORECASE)
+    type_ = written if unknown else spelled
+    return f"{type_} COLLATE {collation}" if collation else type_
+
+
+_INDEX = re.compile(
+    r"""CREATE \s+ (?P<unique>UNIQUE\s+)? INDEX \s+ (?:IF\s+NOT\s+EXISTS\s+)?
+    \S+ \s+ ON \s+ (?:"[^"]+"|`[^`]+`|\[[^\]]+\]|[^\s(]+) \s* (?P<rest>\(.*)""",
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+
+
 def _bare_index(sql: str) -> str:
-    # The name of a table is quoted after it was changed, and no other name is.
-    sql = re.sub(r' ON "?[^"(]+"? \(', " ON (", sql, count=1)
-    return " ".join(sql.split())
+    """An index without its name, its table, and quotes that make no difference."""
+    found = _INDEX.match(sql.strip())
+    if found is None:
+        return " ".join(sql.split())
+    rest = re.sub(r'"(\w+)"', r"\1", " ".join(found["rest"].split()))
+    return f"CREATE {'UNIQUE ' if found['unique'] else ''}INDEX ON {rest}"
+
+
+def index_parts(definition: str) -> tuple[str, bool, str | None]:
+    """What an index of SQLite is on, whether it is unique, and the rows it is confined to."""
+    rest = definition.partition("INDEX ON (")[2]
+    depth = 1
+    for position, character in enumerate(rest):
+        depth += (character == "(") - (character == ")")
+        if depth == 0:
+            condition = rest[position + 1 :].strip().removeprefix("WHERE ").removeprefix("where ")
+            return rest[:position], " UNIQUE INDEX " in definition, condition or None
+    return rest, " UNIQUE INDEX " in definition, None
 
 
 def _generated(sql: str, column: str) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from trivium.db.migrations.errors import MigrationError
 from trivium.db.migrations.facts import Enums, Facts, Tables, read_enums, read_tables
+from trivium.db.migrations.probing import read_again
 from trivium.db.migrations.project import Migrations
 
 _PREFIX = "trivium_scratch"
@@ -43,6 +44,11 @@ def compared(connection: Connection, migrations: Migrations) -> Comparison:
     with _scratch(connection, migrations, list(names)) as (place, schemas):
         wanted = {schema: read_tables(place, schemas[schema], names[schema]) for schema in names}
         wanted_enums = {schema: read_enums(place, schemas[schema]) for schema in names}
+        if place.dialect.name == "postgresql":
+            for schema, tables in actual.items():
+                for name, facts in tables.items():
+                    if name in wanted[schema]:
+                        read_again(place, schemas[schema], name, facts, wanted[schema][name])
     return Comparison(actual, wanted, actual_enums, wanted_enums)
 
 
