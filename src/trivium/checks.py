@@ -126,5 +126,5 @@ def _of_deployment(app: Any) -> Iterator[Check]:
             "warning",
             "core.stages",
             "No stages are on: no trusted hosts, security headers, limits or request ids.",
-            "Switch on what your proxy does not do already.",
+            'app.production(allowed_hosts=["example.com"]) switches on what most need.',
         )

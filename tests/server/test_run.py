@@ -519,6 +519,20 @@ def test_every_line_is_json_where_that_is_wanted(served: Project) -> None:
     assert request["path"].startswith("/pid")
 
 
+def test_an_app_with_an_access_log_of_its_own_is_told_of_once(served: Project) -> None:
+    served.write(
+        "main.py",
+        "from trivium import App\nfrom trivium.stages.access_log import AccessLog\n"
+        "app = App()\napp.add_stage(AccessLog())\napp.get('/pid')(lambda: 1)",
+    )
+    live = served.trivium("run")
+    live.get("/pid")
+    assert live.stopped() == 0
+
+    (line,) = live.output.splitlines()
+    assert json.loads(line)["path"] == "/pid"
+
+
 def test_the_access_log_can_be_left_out(served: Project) -> None:
     live = served.trivium("run", "--no-access-log", "--quiet")
     port = live.until_said(r"http://127\.0\.0\.1:(\d+)")

@@ -16,6 +16,7 @@ import anyio.to_thread
 import uvicorn
 from uvicorn.lifespan.on import LifespanOn
 
+from trivium.app import App
 from trivium.server.bounds import Bounds
 from trivium.server.loading import Served
 from trivium.server.logging import attach_batches, flush_batches
@@ -25,6 +26,7 @@ from trivium.server.recycling import Limits
 from trivium.server.settings import ServerSettings
 from trivium.server.sockets import address_of
 from trivium.shutdown import SHUTDOWN_KEY, ShutdownSignal
+from trivium.stages.access_log import AccessLog
 
 __all__ = ["Server", "config_of"]
 
@@ -48,6 +50,11 @@ def bounds_of(settings: ServerSettings) -> Bounds:
     )
 
 
+def _tells_of_requests(app: Any) -> bool:
+    """Whether the application has an access log of its own, which knows more than the server's."""
+    return isinstance(app, App) and any(isinstance(stage, AccessLog) for stage in app.stages)
+
+
 def config_of(settings: ServerSettings, app: Any) -> uvicorn.Config:
     """uvicorn's configuration for an ASGI application."""
     password = settings.ssl_keyfile_password
@@ -56,7 +63,7 @@ def config_of(settings: ServerSettings, app: Any) -> uvicorn.Config:
         interface="asgi3",
         http="httptools" if settings.asgi else DirectProtocol.bounded(bounds_of(settings)),
         log_config=None,
-        access_log=settings.access_log,
+        access_log=settings.access_log and not _tells_of_requests(app),
         workers=1,
         log_level=settings.log_level if settings.log_level == "trace" else None,
         server_header=False,
