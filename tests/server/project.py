@@ -17,7 +17,7 @@ from typing import Any
 
 import coverage
 
-PATIENCE = 20.0
+PATIENCE = 30.0
 """Seconds after which a test gives up waiting for what it says will happen."""
 
 APP = """

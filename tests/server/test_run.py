@@ -406,7 +406,7 @@ def test_a_second_interrupt_cancels_what_is_open_and_still_cleans_up(served: Pro
         client.recv(1)
 
         live.signal(signal.SIGINT)
-        eventually(lambda: refuses(live.address), "the port is closed")
+        live.until_said("Stopping; once more cancels")
         live.signal(signal.SIGINT)
 
         assert live.ended() == 0
@@ -428,10 +428,11 @@ def test_a_third_interrupt_ends_a_clean_up_that_hangs(served: Project) -> None:
     live.signal(signal.SIGINT)
     eventually(lambda: "cleaning" in live.output, "the clean-up has begun")
     live.signal(signal.SIGINT)
+    live.until_said("Cancelling what is open")
     live.signal(signal.SIGINT)
-    eventually(lambda: (live.signal(signal.SIGINT), live.process.poll())[1] is not None, "the end")
 
-    assert "The clean-up of the application is interrupted" in live.errors or live.ended() == 0
+    assert live.ended() == 1
+    assert "The clean-up of the application is interrupted" in live.errors
 
 
 def test_a_start_that_hangs_is_interrupted_and_undone(served: Project) -> None:

@@ -82,6 +82,12 @@ def config_of(settings: ServerSettings, app: Any) -> uvicorn.Config:
     )
 
 
+_INTERRUPTED = (
+    "Stopping; once more cancels what is open",
+    "Cancelling what is open; once more interrupts the clean-up",
+)
+
+
 class Overseer:
     """Who is told what happens to a server, and may tell it to end. This one does neither."""
 
@@ -207,6 +213,10 @@ class Server(uvicorn.Server):
         """Ends; the second time without waiting for requests, the third without clean-up."""
         self._interrupts += 1
         self.force_exit = self._interrupts > 1
+        if self._loop is not None and self._interrupts <= len(_INTERRUPTED):
+            # Not from here: a signal may have come in the middle of writing a line.
+            said = _INTERRUPTED[self._interrupts - 1]
+            self._loop.call_soon_threadsafe(logger.info, said)
         self.end()
 
     @contextlib.contextmanager
