@@ -7,7 +7,7 @@ call the first step soon; here it is handed out instead, and called in the task'
 
 import asyncio
 import sys
-from asyncio import AbstractEventLoop, Task
+from asyncio import AbstractEventLoop, Handle, Task
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any, TypeAlias
@@ -55,12 +55,20 @@ def _handed_out(loop: AbstractEventLoop, in_empty_context: bool) -> Start:
     attributes = getattr(loop, "__dict__", None)
     if attributes is None:
         return later
+    call_soon = loop.call_soon
     step: Callable[[], None] | None = None
     within: Context = Context()
 
-    def take(callback: Callable[[], None], *, context: Context) -> None:
+    def take(
+        callback: Callable[..., Any], *arguments: Any, context: Context | None = None
+    ) -> Handle | None:
+        # A collection of garbage may begin while the task is made, and what it collects may use the
+        # event loop as well.
         nonlocal step, within
+        if step is not None or arguments or context is None:
+            return call_soon(callback, *arguments, context=context)
         step, within = callback, context
+        return None
 
     def start(work: Coroutine[Any, Any, None]) -> Task[None]:
         nonlocal step
@@ -74,7 +82,10 @@ def _handed_out(loop: AbstractEventLoop, in_empty_context: bool) -> Start:
             del attributes["call_soon"]
         if step is not None:
             first, step = step, None
-            within.run(first)
+            if getattr(first, "__self__", None) is task:
+                within.run(first)
+            else:
+                call_soon(first, context=within)
         return task
 
     return start
