@@ -10,8 +10,9 @@ _GRANIAN = ("-m", "granian", "--interface", "asgi", "--port", "{port}", "--worke
 _GRANIAN += ("--log-level", "warning", "--no-access-log")
 _GUNICORN = ("-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--log-level", "warning")
 # A worker that is paused while others are measured must not be taken for one that hangs. Threads
-# give gunicorn's worker keep-alive, which its default worker does not have.
-_GUNICORN += ("--workers", "1", "--threads", "8", "--keep-alive", "60", "--timeout", "0")
+# give it keep-alive, which gunicorn's default worker does not have, and take memory.
+_GUNICORN += ("--workers", "1", "--timeout", "0")
+_THREADS = ("--threads", "8", "--keep-alive", "60")
 
 _NO_STACK = "no usual set of middleware"
 
@@ -22,6 +23,7 @@ class Peer:
 
     program: the start of its files' names in `programs/`: `NAME_app.py` and `NAME_one.py`.
     command: arguments of Python; {module} and {port} are filled in.
+    alone: the same for the program of one route, where its users would ask for less than that.
     lacks: name of an endpoint to the reason why it is not measured.
     packages: what has to be installed, and whose versions are recorded.
     """
@@ -34,10 +36,12 @@ class Peer:
     packages: tuple[str, ...]
     lacks: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    alone: tuple[str, ...] | None = None
 
     def arguments(self, port: int, *, one_route: bool) -> list[str]:
         module = f"{self.program}_{'one' if one_route else 'app'}"
-        return [part.format(module=module, port=port) for part in self.command]
+        command = self.alone if one_route and self.alone else self.command
+        return [part.format(module=module, port=port) for part in command]
 
 
 def _only(*names: str) -> dict[str, str]:
@@ -163,8 +167,9 @@ PEERS = (
         "Flask",
         "gunicorn",
         "flask",
-        (*_GUNICORN, "{module}:app"),
+        (*_GUNICORN, *_THREADS, "{module}:app"),
         ("flask", "gunicorn"),
+        alone=(*_GUNICORN, "{module}:app"),
         lacks={"echo": "no WebSockets", "production": _NO_STACK},
     ),
     Peer(
@@ -172,8 +177,9 @@ PEERS = (
         "Django",
         "gunicorn",
         "django",
-        (*_GUNICORN, "{module}:application"),
+        (*_GUNICORN, *_THREADS, "{module}:application"),
         ("django", "gunicorn"),
+        alone=(*_GUNICORN, "{module}:application"),
         lacks={"echo": "no WebSockets"},
     ),
     Peer(
