@@ -20,7 +20,7 @@ Start it with `make demo`, or with `python -m examples.flights`. Read it in this
     loading.py        the data set becomes a SQLite file, once
     settings.py       what the environment or the command line may change
 
-    serving.py        a port, a server, and streams that end when it stops
+    serving.py        a port, and a server on it
     __main__.py       the command: load, say hello, serve
     board/            the landing page: a departures board that listens to the live stream
 """

@@ -5,7 +5,6 @@ python -m examples.flights [--port 8001] [--help]
 
 import socket
 import sys
-from contextlib import suppress
 
 from pydantic import ValidationError
 from pydantic_settings import CliApp
@@ -118,8 +117,7 @@ def welcome(settings: Settings, port: int, console: Console) -> None:
 
 def serve(server: Server, listener: socket.socket, console: Console) -> int:
     """Serve until Ctrl-C; returns the exit status."""
-    with suppress(KeyboardInterrupt):  # uvicorn raises it again, once everything is closed
-        server.run(sockets=[listener])
+    server.run(sockets=[listener])
     if not server.started:
         return FAILED
     console.print("Stopped.")

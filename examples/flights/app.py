@@ -30,8 +30,8 @@ Reading needs no login. To plan a flight, press *Authorize* and log in as `dispa
 def create_app(settings: Settings | None = None) -> App:
     """Make the app. It may be called any number of times: nothing is shared between two apps.
 
-    At start-up the app loads the data set if that has not been done. `app.state.pace.stop()` ends
-    the streams that are open.
+    At start-up the app loads the data set if that has not been done. When the server is about to
+    stop, it ends the streams that are open.
     """
     settings = settings or Settings()
     database = Database(f"sqlite:///{settings.database}", models=Base)
@@ -41,7 +41,8 @@ def create_app(settings: Settings | None = None) -> App:
         await to_thread.run_sync(lambda: ensure_loaded(settings.database, until=settings.until))
         async with database.session():
             await create_demo_accounts(settings.password.get_secret_value())
-        yield {"settings": settings}
+        with app.shutdown.calling(app.state.pace.stop):
+            yield {"settings": settings}
 
     app = App(
         title="Flights",

@@ -1,12 +1,15 @@
-"""A port, a server on it, and an end without loose ends."""
+"""A port, and a server on it."""
 
 import errno
 import socket
 from collections.abc import Callable
-
-import uvicorn
+from pathlib import Path
 
 from trivium import App
+from trivium.server.loading import Served
+from trivium.server.serving import Overseer
+from trivium.server.serving import Server as TriviumServer
+from trivium.server.settings import ServerSettings
 
 
 class PortUnavailable(Exception):
@@ -24,22 +27,20 @@ def open_port(host: str, port: int) -> socket.socket:
         raise PortUnavailable(f"Cannot listen on {host}, port {port}: {error.strerror}.") from None
 
 
-class Server(uvicorn.Server):
-    """A server that tells when it has started, and ends the app's streams when it is stopped.
+class _Told(Overseer):
+    """Is told by the server when it has started."""
 
-    uvicorn waits at shutdown until every response is complete. A departures board never is.
-    """
-
-    def __init__(self, app: App, on_started: Callable[[], None]) -> None:
-        super().__init__(uvicorn.Config(app, log_level="warning"))
-        self._app = app
+    def __init__(self, on_started: Callable[[], None]) -> None:
         self._on_started = on_started
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._on_started()
+    def ready(self, server: TriviumServer) -> None:
+        self._on_started()
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._app.state.pace.stop()
-        await super().shutdown(sockets)
+
+class Server(TriviumServer):
+    """The server of `trivium run`, on a port that is open; tells when it has started."""
+
+    def __init__(self, app: App, on_started: Callable[[], None]) -> None:
+        served = Served(app, "examples.flights", Path.cwd(), is_factory=False)
+        settings = ServerSettings(log_level="warning", access_log=False)
+        super().__init__(settings, served, [], _Told(on_started))

@@ -82,7 +82,7 @@ def client(app: App) -> Iterator[TestClient]:
 
 @pytest.fixture
 def serve() -> Serve:
-    """Serves an app with uvicorn on a free port: gives the address and the server."""
+    """Serves an app on a free port: gives the address and the server."""
 
     @contextmanager
     def serve(app: App) -> Iterator[tuple[str, Server]]:

@@ -260,7 +260,7 @@ class Server(uvicorn.Server):
             await loop.create_server(
                 self._protocol, sock=listener, ssl=self.config.ssl, backlog=self.config.backlog
             )
-            for listener in self.listeners
+            for listener in (self.listeners if sockets is None else sockets)
         ]
         self.started = True
 
