@@ -12,17 +12,23 @@
 `main` is the console script. What a command needs is imported when it runs.
 """
 
+import sys
+
 __all__ = ["main"]
 
 
 def main() -> None:
     """Run the command with the arguments of the process. Ends the process."""
-    from trivium.cli import bench, checking, data, migrations, serving
+    from trivium.cli import serving
     from trivium.cli.commands import cli
 
     serving.add_to(cli)
-    checking.add_to(cli)
-    bench.add_to(cli)
-    migrations.add_to(cli)
-    data.add_to(cli)
+    if sys.argv[1:2] not in (["run"], ["dev"]):
+        # what serves stays in memory with everything that it has imported
+        from trivium.cli import bench, checking, data, migrations
+
+        checking.add_to(cli)
+        bench.add_to(cli)
+        migrations.add_to(cli)
+        data.add_to(cli)
     cli(prog_name="trivium")
