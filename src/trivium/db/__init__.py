@@ -17,6 +17,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trivium.db.budget import (
+        QueryBudgetWarning,
+    )
     from trivium.db.database import (
         Database,
     )
@@ -47,6 +50,11 @@ if TYPE_CHECKING:
     )
     from trivium.db.models.base import (
         Model,
+    )
+    from trivium.db.models.mixins import (
+        LiveManager,
+        SoftDelete,
+        Timestamps,
     )
     from trivium.db.models.references import (
         CASCADE,
@@ -153,6 +161,9 @@ if TYPE_CHECKING:
         RowNumber,
         Window,
     )
+    from trivium.db.schemas import (
+        model_schema,
+    )
     from trivium.db.sessions import (
         Session,
         session,
@@ -227,6 +238,7 @@ __all__ = [
     "Least",
     "Left",
     "Length",
+    "LiveManager",
     "Lower",
     "Manager",
     "Max",
@@ -250,6 +262,7 @@ __all__ = [
     "Prefetch",
     "ProtectedError",
     "Q",
+    "QueryBudgetWarning",
     "QuerySet",
     "RESTRICT",
     "Rank",
@@ -263,6 +276,7 @@ __all__ = [
     "SerializationFailure",
     "Session",
     "Signal",
+    "SoftDelete",
     "Sqrt",
     "StdDev",
     "StrIndex",
@@ -270,6 +284,7 @@ __all__ = [
     "Subquery",
     "Substr",
     "Sum",
+    "Timestamps",
     "TransactionMisuse",
     "Trim",
     "TruncDate",
@@ -290,6 +305,7 @@ __all__ = [
     "foreign_key",
     "lookup",
     "m2m_changed",
+    "model_schema",
     "objects",
     "on_commit",
     "post_delete",
@@ -306,6 +322,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "budget": ("QueryBudgetWarning",),
     "database": ("Database",),
     "errors": (
         "CannotConnect",
@@ -333,6 +350,11 @@ _HOMES = {
         "stream",
     ),
     "models.base": ("Model",),
+    "models.mixins": (
+        "LiveManager",
+        "SoftDelete",
+        "Timestamps",
+    ),
     "models.references": (
         "CASCADE",
         "DO_NOTHING",
@@ -430,6 +452,7 @@ _HOMES = {
         "RowNumber",
         "Window",
     ),
+    "schemas": ("model_schema",),
     "sessions": (
         "Session",
         "session",

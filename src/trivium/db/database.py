@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlalchemy import URL, Connection, Engine, MetaData
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from trivium.db.budget import BUDGET
 from trivium.db.engines import make_engine, reading_from
 from trivium.db.errors import DbError
 from trivium.db.pinning import Pin
@@ -46,6 +47,8 @@ class Database:
     busy_timeout: seconds for which SQLite waits for another writer.
     transaction_methods: the HTTP methods whose requests are one transaction each.
     not_found: answers a DoesNotExist that a handler lets pass with 404.
+    query_budget: how many queries a request may send before it is reported; in development and in
+        tests alone. The same query sent more than three times is reported too. None: nothing is.
     options: further options of SQLAlchemy's ``create_async_engine``.
 
     Raises DbError for an address that cannot be used, MissingDriver where a package is missing.
@@ -68,11 +71,13 @@ class Database:
         echo: bool = False,
         transaction_methods: Iterable[str] = WRITING_METHODS,
         not_found: bool = False,
+        query_budget: int | None = BUDGET,
         **options: Any,
     ) -> None:
         self.url = complete_url(url)
         self.name = name
         self.not_found = not_found
+        self.query_budget = query_budget
         self.transaction_methods = frozenset(transaction_methods)
         self._given_models = models
         self._make: dict[str, Any] = {

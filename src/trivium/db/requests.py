@@ -1,10 +1,12 @@
 """Units of work of an application's requests."""
 
+import os
 from typing import TYPE_CHECKING, ClassVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from trivium.db.budget import QueryBudget, is_watched
 from trivium.db.errors import DoesNotExist, Unavailable
 from trivium.db.units import State, Unit, entered
 from trivium.exchange import Exchange
@@ -24,6 +26,8 @@ def install(database: "Database", app: "App") -> None:
     """Opens the database with the application, and gives each request a unit of work."""
     app.add_lifespan(database.lifespan)
     app.add_stage(UnitsOfWork(database))
+    if database.query_budget is not None and is_watched(app):
+        app.add_stage(QueryBudget(database.query_budget, warn="PYTEST_VERSION" in os.environ))
     app.add_exception_handler(Unavailable, _unavailable)
     if database.not_found:
         app.add_exception_handler(DoesNotExist, _not_found)

@@ -17,12 +17,14 @@ from trivium.binding.fields import DumpOptions, Field
 from trivium.errors import EndpointContext, ResponseValidationError
 from trivium.exchange import JSON_TYPE, Exchange, RawHeaders, Reply
 from trivium.responding.encoders import jsonable_encoder
+from trivium.responding.loading import LOAD, MustLoad, Unfinished, loader_of
 from trivium.responding.plain import encode_json
 
 __all__ = ["Finish", "Outcome", "allows_body", "finisher", "model_writer"]
 
 Outcome: TypeAlias = Reply | Response
-Finish: TypeAlias = Callable[[Any, Exchange], Outcome]
+Write: TypeAlias = Callable[[Any, Exchange, bool], bytes]
+Finish: TypeAlias = Callable[[Any, Exchange], Outcome | Unfinished]
 Context: TypeAlias = Callable[[Exchange], EndpointContext]
 
 
@@ -55,20 +57,30 @@ def finisher(
 ) -> Finish:
     """The function that turns the handler's result into a reply."""
     if is_default_class and field is not None:
-        return _json_finisher(model_writer(field, dump, context), status_code)
+        annotation = field.field_info.annotation
+        return _json_finisher(_loading_writer(field, dump, context), status_code, annotation)
     if field is None and response_class is JSONResponse:
-        return _json_finisher(lambda value, ex: encode_json(value), status_code)
+        return _json_finisher(_write_plain, status_code, None)
     return _class_finisher(field, status_code, response_class, dump, context)
 
 
-def _json_finisher(write: Callable[[Any, Exchange], bytes], status_code: int | None) -> Finish:
+def _write_plain(value: Any, ex: Exchange, loaded: bool) -> bytes:
+    if not loaded and hasattr(type(value), LOAD):
+        raise MustLoad
+    return encode_json(value)
+
+
+def _json_finisher(write: Write, status_code: int | None, annotation: Any) -> Finish:
     declared = status_code or 200
     has_body = allows_body(declared)
 
-    def finish(value: Any, ex: Exchange) -> Outcome:
+    def finish(value: Any, ex: Exchange, loaded: bool = False) -> Outcome | Unfinished:
         if isinstance(value, Response):
             return value
-        body = write(value, ex)
+        try:
+            body = write(value, ex, loaded)
+        except MustLoad:
+            return Unfinished(value, annotation, partial(finish, loaded=True))
         chosen = ex.chosen
         if chosen is None and has_body:
             headers: RawHeaders = [(b"content-length", b"%d" % len(body)), JSON_TYPE]
@@ -100,6 +112,12 @@ def model_writer(
     field: Field, dump: DumpOptions, context: Context
 ) -> Callable[[Any, Exchange], bytes]:
     """What makes JSON of a value, once it is validated; raises ResponseValidationError."""
+    write = _loading_writer(field, dump, context)
+    return lambda value, ex: write(value, ex, True)
+
+
+def _loading_writer(field: Field, dump: DumpOptions, context: Context) -> Write:
+    """The same for values that may have to be loaded first: then it raises MustLoad."""
     checker = field.checker
     validate = checker.validator.validate_python
     to_json = checker.serializer.to_json
@@ -112,12 +130,21 @@ def model_writer(
     }
     trusted = _trusted_model(field)
 
-    def write(value: Any, ex: Exchange) -> bytes:
+    loads = False
+
+    def write(value: Any, ex: Exchange, loaded: bool) -> bytes:
+        nonlocal loads
         # an instance of the model was validated when it was made
         if type(value) is not trusted:
+            if not loaded and (hasattr(type(value), LOAD) or (loads and loader_of(value))):
+                raise MustLoad
             try:
                 value = validate(value, from_attributes=True)
             except ValueError:
+                if not loaded and loader_of(value) is not None:
+                    # it lacks something; from now on it is loaded before it is tried
+                    loads = True
+                    raise MustLoad from None
                 value = _checked(field, value, ex, context)
         return to_json(value, **options)
 
@@ -146,9 +173,12 @@ def _class_finisher(
     dump: DumpOptions,
     context: Context,
 ) -> Finish:
-    def finish(value: Any, ex: Exchange) -> Outcome:
+    def finish(value: Any, ex: Exchange, loaded: bool = False) -> Outcome | Unfinished:
         if isinstance(value, Response):
             return value
+        if not loaded and loader_of(value) is not None:
+            annotation = None if field is None else field.field_info.annotation
+            return Unfinished(value, annotation, partial(finish, loaded=True))
         if field is None:
             content = jsonable_encoder(value)
         else:

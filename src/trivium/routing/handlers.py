@@ -22,7 +22,7 @@ from trivium.exchange import Exchange
 from trivium.responding.encoders import jsonable_encoder
 from trivium.responding.reply import finisher
 from trivium.routing.failures import failures_answered, handlers_in
-from trivium.routing.operation import RequestHandler, as_response, conclude, exchange_of
+from trivium.routing.operation import RequestHandler, as_response, conclude, exchange_of, waited_for
 
 __all__ = [
     "get_request_handler",
@@ -125,7 +125,7 @@ def get_request_handler(
         ex = exchange_of(request)
         if ex.overrides is None:
             ex.overrides = getattr(dependency_overrides_provider, "dependency_overrides", None)
-        return as_response(await plan.call(ex, finish), ex)
+        return as_response(await waited_for(await plan.call(ex, finish), ex), ex)
 
     return handle
 

@@ -17,6 +17,7 @@ from trivium.binding.steps import Overrides
 from trivium.errors import TriviumError
 from trivium.exchange import Exchange, Reply
 from trivium.responding.delivery import handed_over, run_promised
+from trivium.responding.loading import Unfinished
 from trivium.responding.reply import Finish, Outcome
 from trivium.threads import iterated_in_threads
 
@@ -29,6 +30,7 @@ __all__ = [
     "conclude",
     "exchange_of",
     "is_served",
+    "waited_for",
 ]
 
 RequestHandler: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -47,7 +49,7 @@ class Compiled(NamedTuple):
 
     async def produce(self, ex: Exchange) -> Outcome:
         """Runs the plan and makes the reply."""
-        return cast(Outcome, await self.plan.call(ex, self.finish))
+        return await waited_for(await self.plan.call(ex, self.finish), ex)
 
     async def produce_custom(self, ex: Exchange) -> Outcome:
         """Has the author's own handler answer."""
@@ -151,8 +153,14 @@ def as_response(outcome: Outcome, ex: Exchange) -> Response:
     return response
 
 
-async def _conclude_with(ex: Exchange, outcome: Outcome) -> None:
+async def waited_for(outcome: Any, ex: Exchange) -> Outcome:
+    """The outcome, once its result is loaded."""
+    return cast(Outcome, await outcome.finished(ex) if isinstance(outcome, Unfinished) else outcome)
+
+
+async def _conclude_with(ex: Exchange, result: Outcome | Unfinished) -> None:
     try:
+        outcome = await waited_for(result, ex)
         if ex.has_function_scope:
             await ex.close_function()
         await ex.settle()

@@ -137,7 +137,9 @@ async def test_select_related_loads_in_the_same_statement(flights: Database) -> 
         query = Flight.objects.select_related("airline__alliance", "plane").order_by("id")
         found = await query
 
-    assert found[3].airline.alliance is not None
+    alliances = [flight.airline.alliance and flight.airline.alliance.name for flight in found]
+    assert alliances[:4] == ["Sky", "Sky", None, None]
+    assert found[3].plane is not None
     assert found[4].plane is None
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from inspect import get_annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from pydantic import BaseModel
 from sqlalchemy import BigInteger, Integer, MetaData, event, inspect
 from sqlalchemy.orm import (
     DeclarativeBase,
@@ -15,7 +16,7 @@ from sqlalchemy.orm import (
     mapped_column,
     registry,
 )
-from sqlalchemy.orm.attributes import instance_dict, instance_state, set_attribute
+from sqlalchemy.orm.attributes import instance_dict, instance_state, manager_of_class, set_attribute
 
 from trivium.db.errors import DoesNotExist, FieldError, MultipleObjectsReturned
 from trivium.db.models.loading import make_explicit
@@ -23,6 +24,9 @@ from trivium.db.models.meta import Options, options_of, snake_case
 from trivium.db.models.types import ANNOTATED_TYPES
 from trivium.db.models.validation import validator_of
 from trivium.db.queries.manager import Objects
+
+if TYPE_CHECKING:
+    from trivium.db.queries.membership import Related
 
 __all__ = ["NAMING", "Model"]
 
@@ -109,7 +113,7 @@ class Model(DeclarativeBase):
     @classmethod
     def construct(cls, **values: Any) -> Self:
         """An instance made of values that are known to be right: nothing is validated."""
-        made = cls.__new__(cls)
+        made: Self = manager_of_class(cls).new_instance()
         for name, value in values.items():
             set_attribute(made, name, value)
         return made
@@ -163,8 +167,48 @@ class Model(DeclarativeBase):
         await fetch_for_peers(self, relations, using=using)
         return self
 
+    def assign(self, values: Mapping[str, Any] | BaseModel) -> Self:
+        """Sets columns to validated values, and returns the instance; ``save()`` writes them.
+
+        Of a Pydantic model it takes what was given, so that a PATCH leaves the rest alone. Raises
+        Pydantic's ``ValidationError`` for values that do not fit, ``FieldError`` for other names.
+        """
+        given = dict(_items_of(values))
+        checked = validator_of(type(self)).some(given)
+        for name, value in given.items():
+            if name in checked:
+                set_attribute(self, name, checked[name])
+            else:
+                _set_other(self, type(self), name, value)
+        return self
+
+    def related(self, name: str, *, using: str | None = None) -> Related:
+        """The rows on the other side of a relation to many, to add, remove, set and clear."""
+        from trivium.db.queries.membership import Related
+
+        return Related(self, name, using)
+
+    @staticmethod
+    async def __trivium_load__(value: Any, annotation: Any) -> Any:
+        """Called where a handler returns instances: loads the relations the response type reads."""
+        from trivium.db.queries.fetching import Prefetch, load_relations
+        from trivium.db.schemas import relations_in
+
+        instances = list(value) if isinstance(value, list | tuple) else [value]
+        kind = type(instances[0])
+        wanted = [Prefetch(name) for name, _ in relations_in(kind, annotation)]
+        if wanted:
+            await load_relations(instances, wanted, kind._meta.using)
+        return value
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {key_of(self)!r}>"
+
+
+def _items_of(values: Mapping[str, Any] | BaseModel) -> Mapping[str, Any]:
+    if isinstance(values, BaseModel):
+        return {name: getattr(values, name) for name in values.model_fields_set}
+    return values
 
 
 def key_of(instance: Any) -> Any:

@@ -157,7 +157,8 @@ def _constrained(annotation: Any, column: Column[Any]) -> Any:
         return annotation
     # SQLAlchemy's own markers stand in the same Annotated, and mean nothing to Pydantic.
     if get_origin(annotation) is Annotated:
-        extra = [*(each for each in get_args(annotation)[1:] if _speaks_to_pydantic(each)), *extra]
+        # of two bounds the last one counts, and what a person wrote is the narrower
+        extra += [each for each in get_args(annotation)[1:] if _speaks_to_pydantic(each)]
     return Annotated[plain, *extra] if extra else plain
 
 
@@ -168,26 +169,36 @@ def _speaks_to_pydantic(marker: Any) -> bool:
 class Validator:
     """What checks the values that an instance is constructed with."""
 
-    __slots__ = ("adapter", "names", "required")
+    __slots__ = ("adapter", "fields", "model", "names", "partial")
 
     def __init__(self, model: type[Any]) -> None:
-        fields = column_fields(model)
-        self.names = frozenset(field.name for field in fields)
-        self.required = tuple(field.name for field in fields if field.required)
+        self.fields = column_fields(model)
+        self.names = frozenset(field.name for field in self.fields)
+        self.model = model
+        self.adapter = self._adapter(partial=False)
+        self.partial: TypeAdapter[dict[str, Any]] | None = None
+
+    def _adapter(self, *, partial: bool) -> TypeAdapter[dict[str, Any]]:
         shape: dict[str, Any] = {
             field.name: typing.Required[field.annotation]
-            if field.required
+            if field.required and not partial
             else typing.NotRequired[field.annotation]
-            for field in fields
+            for field in self.fields
         }
         try:
-            self.adapter: TypeAdapter[dict[str, Any]] = TypeAdapter(
-                _typed_dict(model.__name__, shape)
-            )
+            return TypeAdapter(_typed_dict(self.model.__name__, shape))
         except PydanticSchemaGenerationError as error:
             raise DeclarationError(
-                f"The columns of {model.__qualname__} cannot be validated: {error}"
+                f"The columns of {self.model.__qualname__} cannot be validated: {error}"
             ) from error
+
+    def some(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The columns among the values, validated; none has to be there."""
+        if self.partial is None:
+            self.partial = self._adapter(partial=True)
+        return self.partial.validate_python(
+            {name: value for name, value in values.items() if name in self.names}
+        )
 
     def __call__(self, values: dict[str, Any]) -> dict[str, Any]:
         return self.adapter.validate_python(values)

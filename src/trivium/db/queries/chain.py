@@ -251,7 +251,9 @@ class Chain(Generic[M, R]):
         """Loads relations to one in the same statement: ``select_related("airline")``."""
         from trivium.db.queries.compiler import relations_to_one
 
-        made = self._plain("select_related")
+        made = self._next()
+        if made._state.combined is not None:
+            raise NotSupported("select_related() after a union; prefetch_related() can follow one")
         if relations == (None,):
             made._state.related = ()
             return made
@@ -275,6 +277,20 @@ class Chain(Generic[M, R]):
             each.check(self._state.model)
         made._state.prefetches = (*made._state.prefetches, *wanted)
         return made
+
+    def for_schema(self, schema: Any) -> Self:
+        """Loads the relations that a response type reads: a Pydantic model, or a list of one.
+
+        A handler that returns a query need not say so: the response type does.
+        """
+        from trivium.db.schemas import relations_in
+
+        ones: list[str] = []
+        many: list[str] = []
+        for name, leads_to_many in relations_in(self._state.model, schema):
+            (many if leads_to_many else ones).append(name)
+        made = self.select_related(*ones) if ones else self._next()
+        return made.prefetch_related(*many) if many else made
 
     def options(self, *options: ORMOption) -> Self:
         """Loader options of SQLAlchemy's, as they are."""

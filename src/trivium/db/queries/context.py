@@ -30,6 +30,7 @@ from sqlalchemy.sql.util import ClauseAdapter
 
 from trivium.db.errors import FieldError, InvalidValue
 from trivium.db.queries.expressions import Expression, operand_of
+from trivium.db.queries.json_sql import json_part
 from trivium.db.queries.lookups import available, find_lookup, find_transform, is_known, right_side
 from trivium.db.queries.paths import Path, is_many, local_key, mapper_of, path_of, unknown_field
 from trivium.db.queries.q import OR, XOR, Leaf, Q
@@ -113,7 +114,7 @@ class Context:
         if make is not None:
             return make(found)
         if _is_json(found):
-            return found[int(step) if step.isdigit() else step]
+            return json_part(found, step)
         raise _unknown_step(found, step, name)
 
     def annotation_in(self, name: str) -> Annotation | None:

@@ -239,8 +239,9 @@ class _Collector:
         for mapper, found in reversed(self.found.items()):
             name = mapper.class_.__name__
             for part in _parts(list(reversed(found))):
-                count = await self._delete(mapper, part)
-                counts[name] = counts.get(name, 0) + count
+                await self._delete(mapper, part)
+            # SQLite does not count rows that its own cascade has taken before
+            counts[name] = counts.get(name, 0) + len(found)
             _forget(mapper, found, self.using)
         for mapper, instances in self.instances.items():
             for each in instances:
@@ -280,11 +281,10 @@ class _Collector:
             )
             await execute(statement, using=self.using, write=True)
 
-    async def _delete(self, mapper: Mapper[Any], keys: list[tuple[Any, ...]]) -> int:
+    async def _delete(self, mapper: Mapper[Any], keys: list[tuple[Any, ...]]) -> None:
         tables: dict[Any, None] = {}
         for each in mapper.self_and_descendants:
             tables.update(dict.fromkeys(each.tables))
-        count = 0
         for table in reversed(list(tables)):
             columns = list(table.primary_key)
             among = (
@@ -292,10 +292,7 @@ class _Collector:
                 if len(columns) == 1
                 else tuple_(*columns).in_(keys)
             )
-            result: Any = await execute(delete(table).where(among), using=self.using, write=True)
-            if table is mapper.local_table:
-                count = int(result.rowcount)
-        return count
+            await execute(delete(table).where(among), using=self.using, write=True)
 
 
 def _among(mapper: Mapper[Any], keys: list[tuple[Any, ...]]) -> Any:

@@ -185,10 +185,14 @@ async def _rows(
     parents: Sequence[Any], relation: RelationshipProperty[Any], queryset: Any, using: Any
 ) -> dict[tuple[Any, ...], list[Any]]:
     """What a relation leads to, for each key of the instances."""
+    from trivium.db.queries.manager import objects
     from trivium.db.queries.queryset import QuerySet
     from trivium.db.queries.related_rows import rows_of
 
-    base = queryset if queryset is not None else QuerySet(relation.mapper.class_)
+    target = relation.mapper.class_
+    # what a manager leaves out is no member of a list; a reference leads to its row all the same
+    own: Any = objects(target) if is_many(relation) else QuerySet(target)
+    base = queryset if queryset is not None else own
     if base._state.using is None and using is not None:
         base = base.using(using)
     keys = list(dict.fromkeys(_local_key(parent, relation) for parent in parents))

@@ -21,6 +21,12 @@ from sqlalchemy.types import TypeEngine
 from trivium.db.errors import FieldError, InvalidValue
 from trivium.db.queries import sql
 from trivium.db.queries.coercion import coerced, integer_limit
+from trivium.db.queries.json_sql import (
+    json_compared,
+    json_contains,
+    json_has_key,
+    json_string,
+)
 
 __all__ = [
     "Lookup",
@@ -320,7 +326,7 @@ def time(column: ColumnElement[Any]) -> ColumnElement[Any]:
 @lookup("exact", on=sqltypes.JSON, takes="any")
 def json_exact(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
     """The same JSON. ``None`` is JSON's null and SQL's NULL."""
-    same = sql.json_compared(column, "=", value)
+    same = json_compared(column, "=", value)
     return or_(column.is_(None), same) if value is None else same
 
 
@@ -334,7 +340,7 @@ def _json_ordered(name: str, operator: str) -> None:
     def build(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise InvalidValue(f"{value!r} is neither a number nor a text, so {name} has no order")
-        return sql.json_compared(column, operator, value)
+        return json_compared(column, operator, value)
 
     lookup(name, on=sqltypes.JSON, takes="any")(build)
 
@@ -345,7 +351,7 @@ for _name, _operator in (("gt", ">"), ("gte", ">="), ("lt", "<"), ("lte", "<="))
 
 def _of_json_text(name: str, build: Builder) -> None:
     lookup(name, on=sqltypes.JSON, takes="text")(
-        lambda column, value: build(sql.json_string(column), value)
+        lambda column, value: build(json_string(column), value)
     )
 
 
@@ -365,7 +371,7 @@ for _name, _build in (
 @lookup("has_key", on=sqltypes.JSON, takes="text")
 def has_key(column: Any, key: str) -> ColumnElement[bool]:
     """Whether the object has this key."""
-    return sql.json_has_key(column, literal(key, sqltypes.String()))
+    return json_has_key(column, literal(key, sqltypes.String()))
 
 
 @lookup("has_keys", on=sqltypes.JSON, takes="any")
@@ -381,9 +387,9 @@ def has_any_keys(column: Any, keys: Iterable[str]) -> ColumnElement[bool]:
 
 
 @lookup("contains", on=sqltypes.JSON, takes="any")
-def json_contains(column: Any, value: Any) -> ColumnElement[bool]:
+def document_contains(column: Any, value: Any) -> ColumnElement[bool]:
     """Whether the document holds this one. PostgreSQL and MariaDB/MySQL."""
-    return sql.json_contains(column, literal(value, column.type))
+    return json_contains(column, literal(value, column.type))
 
 
 @lookup("contains", on=sqltypes.ARRAY, takes="any")

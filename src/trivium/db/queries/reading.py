@@ -258,6 +258,13 @@ class Reading(Chain[M, R], Generic[M, R]):
 
         return await explain(self.statement, analyze=analyze, using=self._state.using)
 
+    @staticmethod
+    async def __trivium_load__(value: Any, annotation: Any) -> Any:
+        """Called where a handler returns a query: its rows, with what the response type reads."""
+        if isinstance(value, Reading) and value._state.output == "instance" and annotation:
+            value = value.for_schema(annotation)
+        return await value
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._state.model.__name__}>"
 

@@ -4,24 +4,59 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BinaryExpression, BooleanClauseList, ColumnElement, Select, and_, or_
+from sqlalchemy import (
+    BinaryExpression,
+    BooleanClauseList,
+    ColumnElement,
+    Select,
+    and_,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.orm import RelationshipProperty, aliased
 from sqlalchemy.sql import operators
 
 from trivium.db.errors import NotSupported
 from trivium.db.queries.compiler import Compiled, compile_state, default_order
-from trivium.db.queries.expressions import F
+from trivium.db.queries.context import Context
+from trivium.db.queries.expressions import Expression, F
 from trivium.db.queries.paths import key_pairs, mapper_of
-from trivium.db.queries.q import Q
+from trivium.db.queries.q import Q, RowCondition
 from trivium.db.queries.results import instances_of
-from trivium.db.queries.scope import link
+from trivium.db.queries.scope import link, selectable_of
 from trivium.db.queries.state import Annotation, State
 from trivium.db.queries.windows import RowNumber, Window
 
-__all__ = ["rows_of"]
+__all__ = ["BelongsTo", "rows_of"]
 
 ROW = "_row_number"
 Key = tuple[Any, ...]
+
+
+class BelongsTo(RowCondition, Expression):
+    """Whether a row is on the other side of a relation of one instance."""
+
+    __slots__ = ("_instance", "_relation")
+
+    def __init__(self, instance: Any, relation: RelationshipProperty[Any]) -> None:
+        self._instance = instance
+        self._relation = relation
+
+    def resolve(self, context: Context) -> ColumnElement[Any]:
+        """A comparison of columns, or an EXISTS through the tables in between."""
+        relation = self._relation
+        mapper = relation.parent
+        names = [mapper.get_property_by_column(local).key for local, _ in key_pairs(relation)]
+        values = [getattr(self._instance, name) for name in names]
+        if relation.secondary is None and is_plain(relation):
+            columns = _remote_columns(relation, context.scope.entity)
+            return and_(*(c == value for c, value in zip(columns, values, strict=True)))
+        owner = aliased(mapper.class_)
+        same = and_(*(getattr(owner, n) == v for n, v in zip(names, values, strict=True)))
+        tied = link(owner, relation, context.scope.entity)
+        statement = select(literal(1)).select_from(owner).where(same, tied)
+        return statement.correlate(selectable_of(context.scope.entity)).exists()
 
 
 async def rows_of(
@@ -52,15 +87,19 @@ def _tied(
     entity = compiled.context.scope.entity
     statement = compiled.statement
     if relation.secondary is None and is_plain(relation):
-        mapper = mapper_of(entity)
-        return statement, [
-            getattr(entity, mapper.get_property_by_column(remote).key)
-            for _, remote in key_pairs(relation)
-        ]
+        return statement, _remote_columns(relation, entity)
     owner = aliased(relation.parent.class_)
     names = [relation.parent.get_property_by_column(local).key for local, _ in key_pairs(relation)]
     tied = statement.where(link(owner, relation, entity))
     return tied, [getattr(owner, name) for name in names]
+
+
+def _remote_columns(relation: RelationshipProperty[Any], entity: Any) -> list[Any]:
+    mapper = mapper_of(entity)
+    return [
+        getattr(entity, mapper.get_property_by_column(remote).key)
+        for _, remote in key_pairs(relation)
+    ]
 
 
 def is_plain(relation: RelationshipProperty[Any]) -> bool:

@@ -5,7 +5,6 @@ So the statement of a query does not depend on the database it will run on.
 
 from __future__ import annotations
 
-import json
 from typing import Any, NoReturn
 
 from sqlalchemy import (
@@ -16,7 +15,6 @@ from sqlalchemy import (
     Integer,
     String,
     Time,
-    literal,
     literal_column,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -40,7 +38,7 @@ __all__ = [
 MYSQL = ("mysql", "mariadb")
 
 
-def _word(text: str) -> ColumnElement[Any]:
+def word(text: str) -> ColumnElement[Any]:
     """A word for the compiler. As literal text it is part of the key under which SQLAlchemy keeps
     compiled statements; an attribute or a bound value would not be."""
     return literal_column(text)
@@ -67,58 +65,58 @@ class ends_with_text(FunctionElement[bool]):  # as above
     inherit_cache = True
 
 
-def _two(element: Any, compiler: Any, kw: Any) -> tuple[str, str]:
+def two_of(element: Any, compiler: Any, kw: Any) -> tuple[str, str]:
     left, right = element.clauses
     return compiler.process(left, **kw), compiler.process(right, **kw)
 
 
 @compiles(contains_text)
 def _contains(element: Any, compiler: Any, **kw: Any) -> str:
-    text, part = _two(element, compiler, kw)
+    text, part = two_of(element, compiler, kw)
     return f"strpos({text}, {part}) > 0"
 
 
 @compiles(contains_text, "sqlite")
 def _contains_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
-    text, part = _two(element, compiler, kw)
+    text, part = two_of(element, compiler, kw)
     return f"instr({text}, {part}) > 0"
 
 
 @compiles(contains_text, "mysql")
 @compiles(contains_text, "mariadb")
 def _contains_mysql(element: Any, compiler: Any, **kw: Any) -> str:
-    text, part = _two(element, compiler, kw)
+    text, part = two_of(element, compiler, kw)
     return f"INSTR(CAST({text} AS BINARY), CAST({part} AS BINARY)) > 0"
 
 
 @compiles(starts_with_text)
 def _starts(element: Any, compiler: Any, **kw: Any) -> str:
-    text, part = _two(element, compiler, kw)
+    text, part = two_of(element, compiler, kw)
     return f"starts_with({text}, {part})"
 
 
 @compiles(starts_with_text, "sqlite")
 def _starts_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
-    text, part = _two(element, compiler, kw)
+    text, part = two_of(element, compiler, kw)
     return f"substr({text}, 1, length({part})) = {part}"
 
 
 @compiles(starts_with_text, "mysql")
 @compiles(starts_with_text, "mariadb")
 def _starts_mysql(element: Any, compiler: Any, **kw: Any) -> str:
-    text, part = _two(element, compiler, kw)
+    text, part = two_of(element, compiler, kw)
     return f"LEFT(CAST({text} AS BINARY), OCTET_LENGTH({part})) = CAST({part} AS BINARY)"
 
 
 @compiles(ends_with_text)
 def _ends(element: Any, compiler: Any, **kw: Any) -> str:
-    text, part = _two(element, compiler, kw)
+    text, part = two_of(element, compiler, kw)
     return f"right({text}, length({part})) = {part}"
 
 
 @compiles(ends_with_text, "sqlite")
 def _ends_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
-    text, part = _two(element, compiler, kw)
+    text, part = two_of(element, compiler, kw)
     # substr(x, -0) would be the whole text
     return f"(length({part}) = 0 OR substr({text}, -length({part})) = {part})"
 
@@ -126,7 +124,7 @@ def _ends_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
 @compiles(ends_with_text, "mysql")
 @compiles(ends_with_text, "mariadb")
 def _ends_mysql(element: Any, compiler: Any, **kw: Any) -> str:
-    text, part = _two(element, compiler, kw)
+    text, part = two_of(element, compiler, kw)
     return f"RIGHT(CAST({text} AS BINARY), OCTET_LENGTH({part})) = CAST({part} AS BINARY)"
 
 
@@ -138,7 +136,7 @@ class matches_regex(FunctionElement[bool]):  # as above
     inherit_cache = True
 
     def __init__(self, text: Any, pattern: Any, ignore_case: bool) -> None:
-        super().__init__(text, pattern, _word("i" if ignore_case else "c"))
+        super().__init__(text, pattern, word("i" if ignore_case else "c"))
 
 
 def _regex(element: Any, compiler: Any, kw: Any) -> tuple[str, str, bool]:
@@ -172,7 +170,7 @@ class date_part(FunctionElement[int]):  # as above
     inherit_cache = True
 
     def __init__(self, value: ColumnElement[Any], part: str) -> None:
-        super().__init__(value, _word(part))
+        super().__init__(value, word(part))
 
 
 def is_moment(value: ColumnElement[Any]) -> bool:
@@ -304,7 +302,7 @@ class deviation(FunctionElement[float]):  # as above
     inherit_cache = True
 
     def __init__(self, value: Any, sample: bool) -> None:
-        super().__init__(value, _word("samp" if sample else "pop"))
+        super().__init__(value, word("samp" if sample else "pop"))
 
 
 class variance(deviation):  # as above
@@ -367,14 +365,14 @@ class found_in_text(FunctionElement[bool]):  # as above
 
 @compiles(found_in_text)
 def _found(element: Any, compiler: Any, **kw: Any) -> str:
-    text, words = _two(element, compiler, kw)
+    text, words = two_of(element, compiler, kw)
     return f"to_tsvector({text}) @@ plainto_tsquery({words})"
 
 
 @compiles(found_in_text, "mysql")
 @compiles(found_in_text, "mariadb")
 def _found_mysql(element: Any, compiler: Any, **kw: Any) -> str:
-    text, words = _two(element, compiler, kw)
+    text, words = two_of(element, compiler, kw)
     return f"MATCH({text}) AGAINST({words})"
 
 
@@ -384,167 +382,6 @@ def _found_sqlite(element: Any, compiler: Any, **kw: Any) -> NoReturn:
         "SQLite searches texts only in a virtual FTS5 table\n"
         "    instead:  name__icontains=..., or a full-text search on PostgreSQL or MariaDB"
     )
-
-
-# -- JSON: any expression of that type, a column or a part of one ----------------------------------
-
-
-class json_comparison(FunctionElement[bool]):  # as above
-    """A document, another one, an operator, and of which kind both must be."""
-
-    type = Boolean()
-    inherit_cache = True
-
-
-KINDS: dict[type[Any], str] = {bool: "boolean", int: "number", float: "number", str: "string"}
-SQLITE_KINDS = {
-    "boolean": "('true', 'false')",
-    "number": "('integer', 'real')",
-    "string": "('text')",
-    "null": "('null')",
-    "other": "('object', 'array')",
-}
-MYSQL_KINDS = {
-    "boolean": "('BOOLEAN')",
-    "number": "('INTEGER', 'DOUBLE', 'DECIMAL', 'UNSIGNED INTEGER')",
-    "string": "('STRING')",
-    "null": "('NULL')",
-    "other": "('OBJECT', 'ARRAY')",
-}
-
-
-def json_compared(column: ColumnElement[Any], operator: str, value: Any) -> ColumnElement[bool]:
-    """Compares with a value of Python's, where the document holds one of the same kind.
-
-    Raises ``TypeError`` for a value that JSON cannot hold.
-    """
-    text = literal(json.dumps(value), String())
-    kind = "null" if value is None else KINDS.get(type(value), "other")
-    return json_comparison(column, text, _word(operator), _word(kind))
-
-
-def _json(element: Any, compiler: Any, kw: Any) -> tuple[str, str, str, str]:
-    document, text, operator, kind = element.clauses
-    return (
-        compiler.process(document, **kw),
-        compiler.process(text, **kw),
-        operator.name,
-        kind.name,
-    )
-
-
-@compiles(json_comparison)
-def _json_postgres(element: Any, compiler: Any, **kw: Any) -> str:
-    document, text, operator, kind = _json(element, compiler, kw)
-    same = f"CAST({document} AS JSONB) {operator} CAST({text} AS JSONB)"
-    if kind == "other":
-        return f"({same})"
-    return f"(jsonb_typeof(CAST({document} AS JSONB)) = '{kind}' AND {same})"
-
-
-@compiles(json_comparison, "sqlite")
-def _json_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
-    document, text, operator, kind = _json(element, compiler, kw)
-    right_kind = f"json_type({document}) IN {SQLITE_KINDS[kind]}"
-    if kind == "null":
-        return f"({right_kind})"
-    left, right = f"json_extract({document}, '$')", f"json_extract({text}, '$')"
-    return f"({right_kind} AND {left} {operator} {right})"
-
-
-@compiles(json_comparison, "mysql")
-@compiles(json_comparison, "mariadb")
-def _json_mysql(element: Any, compiler: Any, **kw: Any) -> str:
-    document, text, operator, kind = _json(element, compiler, kw)
-    right_kind = f"JSON_TYPE({document}) IN {MYSQL_KINDS[kind]}"
-    if kind == "null":
-        return f"({right_kind})"
-    left, right = f"JSON_UNQUOTE({document})", f"JSON_UNQUOTE({text})"
-    if kind == "number":
-        left, right = f"{left} + 0", f"{right} + 0"
-    return f"({right_kind} AND {left} {operator} {right})"
-
-
-class json_string(FunctionElement[str]):  # as above
-    """What a text of JSON says, without its quotes."""
-
-    type = String()
-    inherit_cache = True
-
-
-@compiles(json_string)
-def _string(element: Any, compiler: Any, **kw: Any) -> str:
-    return f"(CAST({_only(element, compiler, kw)} AS JSONB) #>> '{{}}')"
-
-
-@compiles(json_string, "sqlite")
-def _string_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
-    return f"json_extract({_only(element, compiler, kw)}, '$')"
-
-
-@compiles(json_string, "mysql")
-@compiles(json_string, "mariadb")
-def _string_mysql(element: Any, compiler: Any, **kw: Any) -> str:
-    return f"JSON_UNQUOTE({_only(element, compiler, kw)})"
-
-
-def _only(element: Any, compiler: Any, kw: Any) -> str:
-    value: str = compiler.process(next(iter(element.clauses)), **kw)
-    return value
-
-
-class json_has_key(FunctionElement[bool]):  # as above
-    """Whether an object of JSON has a key."""
-
-    type = Boolean()
-    inherit_cache = True
-
-
-@compiles(json_has_key)
-def _key(element: Any, compiler: Any, **kw: Any) -> str:
-    document, key = _two(element, compiler, kw)
-    return f"jsonb_exists(CAST({document} AS JSONB), {key})"
-
-
-@compiles(json_has_key, "sqlite")
-def _key_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
-    document, key = _two(element, compiler, kw)
-    return f"EXISTS (SELECT 1 FROM json_each({document}) AS entry WHERE entry.key = {key})"
-
-
-@compiles(json_has_key, "mysql")
-@compiles(json_has_key, "mariadb")
-def _key_mysql(element: Any, compiler: Any, **kw: Any) -> str:
-    document, key = _two(element, compiler, kw)
-    return f"JSON_CONTAINS_PATH({document}, 'one', CONCAT('$.', JSON_QUOTE({key})))"
-
-
-class json_contains(FunctionElement[bool]):  # as above
-    """Whether a document holds another one."""
-
-    type = Boolean()
-    inherit_cache = True
-
-
-@compiles(json_contains)
-def _holds(element: Any, compiler: Any, **kw: Any) -> str:
-    document, part = _two(element, compiler, kw)
-    return f"CAST({document} AS JSONB) @> CAST({part} AS JSONB)"
-
-
-@compiles(json_contains, "sqlite")
-def _holds_sqlite(element: Any, compiler: Any, **kw: Any) -> NoReturn:
-    raise NotSupported(
-        "SQLite cannot tell whether a document of JSON holds another one\n"
-        "    instead:  compare its keys, details__gate=4"
-    )
-
-
-@compiles(json_contains, "mysql")
-@compiles(json_contains, "mariadb")
-def _holds_mysql(element: Any, compiler: Any, **kw: Any) -> str:
-    document, part = _two(element, compiler, kw)
-    return f"JSON_CONTAINS({document}, {part})"
 
 
 # -- Functions with different names ----------------------------------------------------------------
@@ -558,7 +395,7 @@ class extreme_value(FunctionElement[Any]):  # as above
 
 def extreme_of(name: str, arguments: Any) -> ColumnElement[Any]:
     """``greatest`` or ``least``, of the type of the values."""
-    made = extreme_value(*arguments, _word(name))
+    made = extreme_value(*arguments, word(name))
     made.type = arguments[0].type
     return made
 
@@ -601,7 +438,7 @@ class whole_number(FunctionElement[Any]):  # as above
 
 def whole_number_of(name: str, value: ColumnElement[Any]) -> ColumnElement[Any]:
     """``floor`` or ``ceil``, of the type of the value."""
-    made = whole_number(value, _word(name))
+    made = whole_number(value, word(name))
     made.type = value.type
     return made
 
@@ -628,13 +465,13 @@ class last_characters(FunctionElement[str]):  # as above
 
 @compiles(last_characters)
 def _last(element: Any, compiler: Any, **kw: Any) -> str:
-    text, count = _two(element, compiler, kw)
+    text, count = two_of(element, compiler, kw)
     return f"right({text}, {count})"
 
 
 @compiles(last_characters, "sqlite")
 def _last_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
-    text, count = _two(element, compiler, kw)
+    text, count = two_of(element, compiler, kw)
     return f"substr({text}, -{count})"
 
 
@@ -647,7 +484,7 @@ class text_position(FunctionElement[int]):  # as above
 
 @compiles(text_position)
 def _position(element: Any, compiler: Any, **kw: Any) -> str:
-    text, part = _two(element, compiler, kw)
+    text, part = two_of(element, compiler, kw)
     return f"strpos({text}, {part})"
 
 
@@ -655,7 +492,7 @@ def _position(element: Any, compiler: Any, **kw: Any) -> str:
 @compiles(text_position, "mysql")
 @compiles(text_position, "mariadb")
 def _position_other(element: Any, compiler: Any, **kw: Any) -> str:
-    text, part = _two(element, compiler, kw)
+    text, part = two_of(element, compiler, kw)
     return f"instr({text}, {part})"
 
 
@@ -668,7 +505,7 @@ class rounded(FunctionElement[float]):  # as above
 
 @compiles(rounded)
 def _rounded(element: Any, compiler: Any, **kw: Any) -> str:
-    value, places = _two(element, compiler, kw)
+    value, places = two_of(element, compiler, kw)
     return f"CAST(round(CAST({value} AS NUMERIC), {places}) AS DOUBLE PRECISION)"
 
 
@@ -676,7 +513,7 @@ def _rounded(element: Any, compiler: Any, **kw: Any) -> str:
 @compiles(rounded, "mysql")
 @compiles(rounded, "mariadb")
 def _rounded_other(element: Any, compiler: Any, **kw: Any) -> str:
-    value, places = _two(element, compiler, kw)
+    value, places = two_of(element, compiler, kw)
     return f"round({value}, {places})"
 
 
