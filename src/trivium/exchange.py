@@ -250,6 +250,7 @@ class Exchange:
     _settlements: list[Settle] | None = None
     _notes: dict[Any, Any] | None = None
     _held_start: Message | None = None
+    _peer: tuple[tuple[str, int] | None] | None = None
 
     def __init__(
         self,
@@ -334,13 +335,14 @@ class Exchange:
     def peer(self) -> tuple[str, int] | None:
         """Address and port of what has connected, whatever it says of others; None for a socket
         that is a file."""
-        return self.client
+        return self._peer[0] if self._peer is not None else self.client
 
     def seen_as(self, client: tuple[str, int] | None, scheme: str, host: bytes | None) -> None:
         """Notes what a trusted proxy says, or, with the peer's own address, that none does.
 
         host: what the client has asked for, where it is not what the request's ``Host`` says.
         """
+        self._peer = (self.client,)
         self.scope["client"] = client
         self.scope["scheme"] = scheme
         if host is not None:

@@ -20,18 +20,19 @@ HEADERS = {"host": "example.com", "accept-encoding": "identity"}
 
 @contextmanager
 def by_asgi(app: App) -> Iterator[httpx2.Client]:
-    yield TestClient(
+    with TestClient(
         app,
         headers=HEADERS,
         client=("127.0.0.1", 50000),
         raise_server_exceptions=False,
         follow_redirects=False,
-    )
+    ) as client:
+        yield client
 
 
 @contextmanager
 def by_socket(app: App, **options: Any) -> Iterator[httpx2.Client]:
-    with served(app, **options) as live:
+    with served(app, lifespan="on", **options) as live:
         host, port = live.listener.getsockname()
         with httpx2.Client(base_url=f"http://{host}:{port}", headers=HEADERS) as client:
             yield client

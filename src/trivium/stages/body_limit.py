@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 
-from trivium.binding.limits import checked_body_size, first_given
+from trivium.binding.limits import checked_body_size
 from trivium.exchange import Exchange, Reply
 from trivium.stages.refusals import refusal
 from trivium.stages.stage import Stage
@@ -56,12 +56,11 @@ class BodyLimit(Stage):
         return None
 
     def _limit_for(self, ex: Exchange) -> int:
-        """The limit of the route; this one's for whatever is not known to be a route."""
+        """The limit of the route; this one's where it is not certain which route will answer."""
         app: Any = ex.app
-        found = app.router.dispatcher.match(ex.path, ex.method)
-        own = None if found is None else getattr(found.entry.route, "max_body_size", None)
-        size: int | None = first_given(own, self.size)
-        return self.size if size is None else size
+        found = app.router.dispatcher.http.find(ex.path, ex.method)
+        own: int | None = None if found is None else getattr(found[0].route, "max_body_size", None)
+        return self.size if own is None else own
 
     def described(self) -> str:
         return f"body limit of {self.size} bytes"

@@ -1,7 +1,8 @@
 """How often a client may ask, counted in this process or in Redis by the package ``limits``."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from math import ceil
 from time import monotonic, time
 from typing import Any, Literal, TypeAlias
@@ -12,6 +13,7 @@ from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter as AsyncLimiter
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter as Limiter
+from redis.asyncio import BlockingConnectionPool
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
@@ -26,6 +28,8 @@ __all__ = ["RateLimit"]
 
 Key: TypeAlias = Callable[[HTTPConnection], str | None]
 _DETAIL = "Too many requests"
+_CONNECTIONS = 32
+"""To Redis, at most; who needs one more waits for it."""
 _log = logging.getLogger("trivium.rate_limit")
 
 
@@ -61,6 +65,7 @@ class RateLimit(Stage):
     """
 
     place = 110
+    has_lifespan = True
 
     def __init__(
         self,
@@ -169,6 +174,16 @@ class RateLimit(Stage):
             done = "refused" if self._when_away == "refuse" else "not counted"
             _log.warning("The store of rate limits is away; requests are %s", done, exc_info=error)
 
+    def lifespan(self, app: Any) -> AbstractAsyncContextManager[None]:
+        return self._connected()
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await self._counting.close()
+
     def described(self) -> str:
         return f"rate limit of {self.limit}" if self.limit else "rate limits of routes"
 
@@ -183,6 +198,9 @@ class _Counting:
     async def stats(self, limit: RateLimitItem, *what: str) -> tuple[float, int]:
         """When there will be more again, in seconds since 1970, and how many there are."""
         raise NotImplementedError
+
+    async def close(self) -> None:
+        """Closes connections; the next request opens new ones."""
 
 
 class _InMemory(_Counting):
@@ -201,24 +219,32 @@ class _InMemory(_Counting):
 
 class _InRedis(_Counting):
     def __init__(self, url: str, timeout: float) -> None:
-        self._limiters: dict[Any, AsyncLimiter] = {}
-        self._url = f"async+{url}"
-        self._options: Any = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
+        self._url = url
+        self._timeout = timeout
+        self._of_loop: tuple[Any, AsyncLimiter, BlockingConnectionPool] | None = None
 
     def _limiter(self) -> AsyncLimiter:
         # connections belong to an event loop
         loop = anyio.lowlevel.current_token()
-        limiter = self._limiters.get(loop)
-        if limiter is None:
-            storage = RedisStorage(
+        if self._of_loop is None or self._of_loop[0] != loop:
+            pool = BlockingConnectionPool.from_url(
                 self._url,
-                implementation="redispy",
-                key_prefix="trivium",
-                **self._options,
+                max_connections=_CONNECTIONS,
+                timeout=self._timeout,
+                socket_timeout=self._timeout,
+                socket_connect_timeout=self._timeout,
             )
-            self._limiters.clear()
-            limiter = self._limiters[loop] = AsyncLimiter(storage)
-        return limiter
+            options: Any = {"connection_pool": pool}
+            storage = RedisStorage(
+                f"async+{self._url}", implementation="redispy", key_prefix="trivium", **options
+            )
+            self._of_loop = (loop, AsyncLimiter(storage), pool)
+        return self._of_loop[1]
+
+    async def close(self) -> None:
+        if self._of_loop is not None:
+            await self._of_loop[2].aclose()
+            self._of_loop = None
 
     async def hit(self, limit: RateLimitItem, *what: str) -> bool:
         return await self._limiter().hit(limit, *what)

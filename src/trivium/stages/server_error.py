@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from trivium.binding.limits import limit_error
 from trivium.routing.failures import http_exception_handler
 from trivium.routing.way_out import begin_way_out, way_out
+from trivium.stages.body_limit import BodyTooLarge
 
 __all__ = ["ServerErrors"]
 
@@ -64,6 +65,9 @@ class ServerErrors(ServerErrorMiddleware):
             await self.app(scope, receive, noting_send)
         except Exception as error:
             over_limit = limit_error(scope, error)
+            if isinstance(error, BodyTooLarge):
+                # a middleware has read more than the stage allows
+                over_limit = error
             if isinstance(over_limit, HTTPException) and not started:
                 # a mounted application answers for the limit of the one around it
                 refusal = await http_exception_handler(Request(scope, receive), over_limit)
