@@ -20,7 +20,9 @@ class Live:
     """An application being served."""
 
     def __init__(self, app: Any, http: Any, **options: Any) -> None:
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener: socket.socket = options.pop("listener", None) or socket.create_server(
+            ("127.0.0.1", 0)
+        )
         options = {"log_level": "critical", "lifespan": "off", **options}
         self.server = uvicorn.Server(uvicorn.Config(app, http=http, **options))
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listener]})

@@ -578,6 +578,8 @@ class DirectProtocol(asyncio.Protocol):
 
     def _hand_over(self, ex: DirectExchange) -> None:
         """Gives the connection to uvicorn's WebSocket protocol, beginning with the handshake."""
+        self._upgrade = None
+        self.resume_reading()
         self.server_state.connections.discard(self)
         self._clock.forget(self)
         protocol_class: Any = self.config.ws_protocol_class
