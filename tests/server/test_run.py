@@ -55,10 +55,8 @@ def test_the_app_of_the_project_is_served_and_the_screen_says_where(served: Proj
     ("text", "arguments", "says"),
     [
         (STARLETTE, [], "of Starlette"),
-        (CALLABLE, ["main:app"], "of nobody"),
         (CALLABLE, [], "of nobody"),
         (FACTORY, ["main:create_app", "--factory"], '"made"'),
-        (FACTORY, [], '"made"'),
     ],
 )
 def test_any_asgi_application_is_served(
