@@ -462,14 +462,39 @@ def test_a_thread_that_does_not_return_does_not_hold_up_the_end(served: Project)
         "app = App(lifespan=lifespan)\n"
         "@app.get('/')\ndef stuck():\n    print('stuck', flush=True)\n    threading.Event().wait()",
     )
-    live = served.trivium("run", "--graceful-timeout", "0.1")
-    with live.socket() as client:
+    path = served.root / "app.sock"
+    live = served.trivium("run", "--graceful-timeout", "0.1", "--uds", str(path))
+    live.until_said("address +unix:")
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
         client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         eventually(lambda: "stuck" in live.output, "the handler runs")
 
         assert live.stopped() == 0
     assert "cleaned up" in live.output
     assert "that cannot be cancelled" in live.errors
+    assert not path.exists()
+
+
+def test_proxies_that_are_named_are_believed(served: Project) -> None:
+    served.write(
+        "main.py",
+        "from trivium import App, Request\napp = App()\n"
+        "@app.get('/')\nasync def read(request: Request):\n"
+        "    return [request.client.host, request.url.scheme]",
+    )
+    headers = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
+
+    def asked(*options: str) -> list[str]:
+        live = served.trivium("run", *options)
+        connection = live.connect()
+        connection.request("GET", "/", headers=headers)
+        answer: list[str] = json.loads(connection.getresponse().read())
+        connection.close()
+        return answer
+
+    assert asked() == ["127.0.0.1", "http"]
+    assert asked("--forwarded-allow-ips", "127.0.0.0/8") == ["203.0.113.7", "https"]
 
 
 # -- Threads ---------------------------------------------------------------------------------------

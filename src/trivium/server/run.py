@@ -102,6 +102,9 @@ class _Alone(Overseer):
     def ready(self, server: Server) -> None:
         announce(facts_of(server, self._mode), jsonable(server.settings))
 
+    def leave(self, server: Server) -> None:
+        close_all(server.listeners, server.settings)
+
 
 def _orders(
     app: str | None, settings: ServerSettings, *, factory: bool, mode: str, debug: bool

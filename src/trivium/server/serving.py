@@ -106,6 +106,9 @@ class Overseer:
     def retire(self, reason: str) -> None:
         """It has served long enough, and goes on until it is told to end."""
 
+    def leave(self, server: "Server") -> None:
+        """It has ended, and the process ends at once, with nothing after this."""
+
 
 class _Lifespan(LifespanOn):
     """uvicorn's, whose application can be interrupted."""
@@ -379,6 +382,7 @@ class Server(uvicorn.Server):
         if not stuck:
             return
         logger.error("Leaving %d requests behind that cannot be cancelled", len(stuck))
+        self._overseer.leave(self)
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()

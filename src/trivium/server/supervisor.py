@@ -173,7 +173,6 @@ class Supervisor:
             return
         if word == "ready":
             process.is_ready = True
-            slot.failures = 0
             if not self._has_served:
                 self._has_served = True
                 self._announce(what)
