@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -87,6 +87,7 @@ def _difference(connection: Connection, migrations: Migrations, questions: Quest
     )
     found: Any = produce_migrations(context, context.opts["target_metadata"]).upgrade_ops
     tables = [table for metadata in migrations.metadatas for table in metadata.sorted_tables]
+    lost = _indexes_of_dropped(found.ops)
     changes = ordered(found.ops, tables=tables)
     _note_defaults(changes, migrations, context)
     changes = with_values(changes, questions, context.dialect)
@@ -95,20 +96,38 @@ def _difference(connection: Connection, migrations: Migrations, questions: Quest
         before, after = _enum_changes(comparison, changes)
         changes = [*before, *changes, *after]
     changes = [*renames, *changes]
-    undone = _undone(changes)
+    undone = _undone(changes, lost)
     if context.dialect.name in ("mysql", "mariadb"):
         changes += key_indexes.left_by(changes, connection, tables)
         undone += key_indexes.left_by_undoing(undone, tables)
     return Difference(changes, undone, AutogenContext(context, autogenerate=False))
 
 
-def _undone(changes: list[Any]) -> list[Any]:
-    """The operations of the way back. Values that were filled in stay: the old ones are gone."""
+def _indexes_of_dropped(found: Iterable[Any]) -> dict[tuple[str | None, str], list[Any]]:
+    """The indexes that go with their tables, to be made again with them."""
+    return {
+        (change.schema, change.table_name): [
+            operation.reverse()
+            for operation in change.ops
+            if isinstance(operation, ops.DropIndexOp)
+        ]
+        for change in found
+        if isinstance(change, ops.ModifyTableOps)
+    }
+
+
+def _undone(changes: list[Any], lost: dict[tuple[str | None, str], list[Any]]) -> list[Any]:
+    """The operations of the way back. Values that were filled in stay: the old ones are gone.
+
+    lost: the indexes of tables that are dropped.
+    """
     undone: list[Any] = []
     for change in reversed(changes):
         if isinstance(change, ops.ExecuteSQLOp):
             continue
         undone.append(change.reverse())
+        if isinstance(change, ops.DropTableOp):
+            undone += lost.get((change.schema, change.table_name), [])
     return undone
 
 

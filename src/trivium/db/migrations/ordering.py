@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from alembic.operations import ops
-from sqlalchemy import Column, Table, text
+from sqlalchemy import Column, DefaultClause, Table, text
 
 from trivium.db.migrations.questions import Questions
 
@@ -188,7 +188,7 @@ def _with_default(
             schema=table.schema,
             existing_type=column.type,
             existing_nullable=False,
-            existing_server_default=text(value),
+            existing_server_default=DefaultClause(text(value)),
             existing_comment=column.comment,
             modify_server_default=None,
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, MetaData, create_engine
+from sqlalchemy import Connection, MetaData, create_engine, inspect
 from sqlalchemy.exc import DBAPIError
 
 from trivium.db.migrations.errors import MigrationError
@@ -127,7 +127,7 @@ def _in_database(
     try:
         for name in translated.values():
             # One that was left behind by a process that was killed goes first.
-            connection.exec_driver_sql(f"DROP DATABASE IF EXISTS `{name}`")
+            _drop_database(connection, name)
             connection.exec_driver_sql(
                 f"CREATE DATABASE `{name}` CHARACTER SET {charset[0]} COLLATE {charset[1]}"
             )
@@ -138,7 +138,13 @@ def _in_database(
         raise _refused(error) from error
     finally:
         for name in translated.values():
-            connection.exec_driver_sql(f"DROP DATABASE IF EXISTS `{name}`")
+            _drop_database(connection, name)
+
+
+def _drop_database(connection: Connection, name: str) -> None:
+    # `IF EXISTS` would have the driver warn where there is none.
+    if name in inspect(connection).get_schema_names():
+        connection.exec_driver_sql(f"DROP DATABASE `{name}`")
 
 
 def _make(place: Connection, metadatas: tuple[MetaData, ...]) -> None:
