@@ -1,0 +1,265 @@
+"""Bytes that nobody thought of: handlers see what they see under uvicorn, and nothing breaks."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import httptools
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from tests.server.inprocess import Host, Result, app_of, hosted
+from tests.server.live import DIRECT, HTTPTOOLS
+from tests.server.requests import MALFORMED, VALID
+from tests.server.twins import split
+
+pytestmark = pytest.mark.slow
+
+TARGETS = ["/", "/x?a=b", "/slow", "/stream", "/unread", "/a%20b", "//x", "*", "http://h/x", "/#f"]
+LINES = [
+    "Host: t",
+    "Connection: close",
+    "Connection: keep-alive",
+    "X-A: 1",
+    "X-Empty:",
+    "X-Space: \t a b \t",
+    "Expect: 100-continue",
+    "Content-Length: 3",
+    "Content-Length: 0",
+    "Transfer-Encoding: chunked",
+    "Trailer: X-T",
+]
+BODIES = [
+    b"",
+    b"abc",
+    b"3\r\nabc\r\n0\r\n\r\n",
+    b"3;e=f\r\nabc\r\n0\r\nX-T: v\r\n\r\n",
+    b"GET /inner HTTP/1.1\r\n\r\n",
+]
+
+
+@st.composite
+def free_requests(draw: st.DrawFn) -> bytes:
+    """A request whose parts need not fit each other."""
+    method = draw(st.sampled_from(["GET", "POST", "HEAD", "OPTIONS", "get", "BREW"]))
+    version = draw(st.sampled_from(["1.1", "1.1", "1.1", "1.0", "0.9", "2.0", "1.2"]))
+    lines = draw(st.lists(st.sampled_from(LINES), max_size=5))
+    head = f"{method} {draw(st.sampled_from(TARGETS))} HTTP/{version}"
+    return "\r\n".join([head, *lines, "", ""]).encode() + draw(st.sampled_from(BODIES))
+
+
+@st.composite
+def sound_requests(draw: st.DrawFn) -> bytes:
+    """A request that is in order, with a body in one of the two codings."""
+    target = draw(st.sampled_from(TARGETS))
+    body = draw(st.binary(max_size=40))
+    lines = draw(st.lists(st.sampled_from(LINES[2:6]), max_size=3))
+    if draw(st.booleans()):
+        lines.append(f"Content-Length: {len(body)}")
+        return "\r\n".join([f"POST {target} HTTP/1.1", *lines, "", ""]).encode() + body
+    lines.append("Transfer-Encoding: chunked")
+    chunks = b"".join(
+        b"%x\r\n%b\r\n" % (len(piece), piece)
+        for piece in (body[i : i + 7] for i in range(0, len(body), 7))
+    )
+    return "\r\n".join([f"POST {target} HTTP/1.1", *lines, "", ""]).encode() + chunks + b"0\r\n\r\n"
+
+
+KNOWN = st.sampled_from([*VALID.values(), *MALFORMED.values()])
+SPECIAL = st.sampled_from([b"\r", b"\n", b"\r\n", b"\0", b" ", b":", b";", b"0", b"\xff", b"\t"])
+
+
+@st.composite
+def mutated(draw: st.DrawFn, of: st.SearchStrategy[bytes]) -> bytes:
+    data = draw(of)
+    for _ in range(draw(st.integers(0, 3))):
+        at = draw(st.integers(0, len(data)))
+        kind = draw(st.sampled_from(["insert", "drop", "double", "end"]))
+        if kind == "insert":
+            data = data[:at] + draw(SPECIAL) + data[at:]
+        elif kind == "drop":
+            data = data[:at] + data[at + draw(st.integers(1, 4)) :]
+        elif kind == "double":
+            data = data[:at] + data[max(0, at - 20) :]
+        else:
+            data = data[:at]
+    return data
+
+
+def streams(of: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
+    return st.lists(of, min_size=1, max_size=4).map(b"".join)
+
+
+@st.composite
+def cut(draw: st.DrawFn, of: st.SearchStrategy[bytes]) -> list[bytes]:
+    """The bytes in pieces: whole, cut anywhere, or byte by byte."""
+    data = draw(of)
+    if draw(st.integers(0, 9)) == 0:
+        return [data[i : i + 1] for i in range(len(data))]
+    places = sorted(draw(st.lists(st.integers(0, len(data)), max_size=4)))
+    return [data[a:b] for a, b in zip([0, *places], [*places, len(data)], strict=True) if b > a]
+
+
+class Oracle:
+    """What llhttp finds in the bytes by itself: the requests that are whole before an error."""
+
+    def __init__(self, data: bytes) -> None:
+        self.found: list[tuple[str, bytes]] = []
+        """Method and body of each, but for those whose body the handler does not read."""
+        self.has_ended = False
+        """Whether one of them is the last of its connection."""
+        self._url = self._body = b""
+        self._parser = httptools.HttpRequestParser(self)
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        with suppress(httptools.HttpParserError):
+            self._parser.feed_data(data)
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_headers_complete(self) -> None:
+        if not self._url.startswith(b"/"):
+            # what llhttp takes for a target need not be one
+            httptools.parse_url(self._url).path.decode("ascii")
+        self._keeps = self._parser.should_keep_alive() and self._parser.get_http_version() != "1.0"
+
+    def on_body(self, body: bytes) -> None:
+        self._body += body
+
+    def on_message_complete(self) -> None:
+        if not (self.has_ended or self._url.startswith(b"/unread")):
+            self.found.append((self._parser.get_method().decode(), self._body))
+        self.has_ended = self.has_ended or not self._keeps
+        self._url = self._body = b""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quiet() -> Iterator[None]:
+    """Every second connection here is refused, and uvicorn warns of each."""
+    logger = logging.getLogger("uvicorn.error")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    yield
+    logger.setLevel(before)
+
+
+@pytest.fixture(scope="module")
+def direct() -> Iterator[Host]:
+    with hosted(DIRECT, app_of) as host:
+        yield host
+
+
+@pytest.fixture(scope="module")
+def uvicorn() -> Iterator[Host]:
+    with hosted(HTTPTOOLS, app_of) as host:
+        yield host
+
+
+def compared(direct: Host, uvicorn: Host, pieces: list[bytes]) -> tuple[Result, Result]:
+    data = b"".join(pieces)
+    # where the two differ on purpose; see tests/server/differences.py
+    assume(b"upgrade" not in data.lower() and b"CONNECT" not in data)
+    assume(not re.search(rb"://[^/ ]*[?# ]", data))
+    return direct.run(pieces), uvicorn.run(pieces)
+
+
+def without_trailers(result: Result, other: Result) -> list[Any]:
+    """uvicorn adds trailers to the headers, if they come before the handler looks."""
+    return [
+        (*each[:4], each[4][: len(same[4])], each[5])
+        for each, same in zip(result.seen, other.seen, strict=False)
+    ]
+
+
+def check(direct: Host, uvicorn: Host, pieces: list[bytes]) -> None:
+    ours, theirs = compared(direct, uvicorn, pieces)
+    statuses, others = statuses_of(ours), statuses_of(theirs)
+    oracle = Oracle(b"".join(pieces))
+    assert set(statuses) <= {200, 400}
+    if 400 in others:
+        # uvicorn refuses at once, and drops what it has not begun; we answer that first
+        assert statuses[-1] == 400 or oracle.has_ended
+        assert ours.is_over
+        assert ours.seen[: len(theirs.seen)] == without_trailers(theirs, ours)
+    else:
+        assert ours.seen == without_trailers(theirs, ours)
+        assert statuses == others
+        assert bodies_of(ours) == bodies_of(theirs)
+        assert ours.is_over == theirs.is_over
+    # nothing that is no request, and nothing after an end, is ever one
+    found = [(each[0], each[5]) for each in ours.seen]
+    assert found == oracle.found[: len(found)]
+    if b"expect" not in b"".join(pieces).lower():
+        assert found == oracle.found
+
+
+def statuses_of(result: Result) -> list[int]:
+    return [reply.status for reply in replies(result) if reply.status != 100]
+
+
+def bodies_of(result: Result) -> list[bytes]:
+    return [reply.body for reply in replies(result) if reply.status != 100]
+
+
+def replies(result: Result) -> list[Any]:
+    return split(result.written, [])[0]
+
+
+@given(pieces=cut(streams(sound_requests())))
+@settings(max_examples=150)
+def test_sound_requests_in_any_pieces(direct: Host, uvicorn: Host, pieces: list[bytes]) -> None:
+    ours, theirs = compared(direct, uvicorn, pieces)
+
+    assert ours.seen == theirs.seen
+    assert ours.is_over == theirs.is_over
+    assert statuses_of(ours) == statuses_of(theirs)
+
+
+@given(pieces=cut(streams(free_requests())))
+@settings(max_examples=200)
+def test_requests_whose_parts_need_not_fit(
+    direct: Host, uvicorn: Host, pieces: list[bytes]
+) -> None:
+    check(direct, uvicorn, pieces)
+
+
+@given(pieces=cut(mutated(streams(sound_requests() | free_requests()))))
+@settings(max_examples=300)
+def test_requests_with_a_few_bytes_changed(
+    direct: Host, uvicorn: Host, pieces: list[bytes]
+) -> None:
+    check(direct, uvicorn, pieces)
+
+
+@given(pieces=cut(mutated(streams(KNOWN))))
+@settings(max_examples=200)
+def test_awkward_requests_with_a_few_bytes_changed(
+    direct: Host, uvicorn: Host, pieces: list[bytes]
+) -> None:
+    check(direct, uvicorn, pieces)
+
+
+@given(pieces=st.lists(st.binary(max_size=60), max_size=4))
+@settings(max_examples=100)
+def test_any_bytes_at_all(direct: Host, pieces: list[bytes]) -> None:
+    result = direct.run(pieces)
+
+    assert {reply.status for reply in replies(result)} <= {200, 400}
+
+
+@given(pieces=cut(mutated(streams(KNOWN | sound_requests()))))
+@settings(max_examples=200)
+def test_requests_to_change_the_protocol_break_nothing(direct: Host, pieces: list[bytes]) -> None:
+    data = b"".join(pieces)
+    upgrade = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
+    pieces = [data.replace(b"Host: t\r\n", b"Host: t\r\n" + upgrade)]
+
+    result = direct.run(pieces)
+
+    assert {reply.status for reply in replies(result)} <= {100, 200, 400}
+    assert "/smuggled" not in [each[1] for each in result.seen if b"/smuggled" not in data]
