@@ -1,7 +1,7 @@
 """The database of an application: one address, one pool of connections, the units of work on it."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from itertools import cycle
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -14,7 +14,7 @@ from trivium.db.engines import make_engine, reading_from
 from trivium.db.errors import DbError
 from trivium.db.pinning import Pin
 from trivium.db.sessions import Session
-from trivium.db.units import Lane, Unit, Using, entered
+from trivium.db.units import Lane, Unit, UnitBlock, Using
 from trivium.db.urls import complete_url
 
 if TYPE_CHECKING:
@@ -210,8 +210,7 @@ class Database:
     ) -> None:
         await self.close()
 
-    @asynccontextmanager
-    async def session(self, using: Using = None) -> AsyncIterator[Session]:
+    def session(self, using: Using = None) -> AbstractAsyncContextManager[Session]:
         """A unit of work of its own: in a script, a job, a task beside the request.
 
         Each write by ``Model.objects`` commits by itself, ``atomic()`` makes transactions, and what
@@ -220,14 +219,7 @@ class Database:
 
         using: the database of the session; this one without it.
         """
-        unit = Unit(self.databases)
-        with entered(unit):
-            try:
-                yield unit.lane(using).session
-            except BaseException as error:
-                await unit.end(error)
-                raise
-            await unit.end()
+        return UnitBlock(Unit(self.databases), using)
 
     async def create_tables(self) -> None:
         """Creates the tables that are not there. For tests and first steps: no migrations."""

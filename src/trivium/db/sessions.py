@@ -26,6 +26,7 @@ __all__ = [
     "Session",
     "SyncSession",
     "begin_savepoint",
+    "refuse_concurrent",
     "release_savepoint",
     "session",
     "undo_savepoint",
@@ -102,11 +103,13 @@ def guarded(
         task = current_task()
         outer = lane.user
         if outer is not None and outer is not task:
-            raise _concurrent(lane)
+            raise refuse_concurrent(lane)
         lane.user = task
         started = monotonic() if reads else 0.0
         pin = lane.database.pinned
         try:
+            if lane.has_loose:
+                lane.take_in(own)
             if pin is not None:
                 await pin.take(lane)
             try:
@@ -140,7 +143,8 @@ def _give_back(own: sqlalchemy.orm.Session) -> None:
         transaction.close()
 
 
-def _concurrent(lane: "Lane") -> ConcurrentUse:
+def refuse_concurrent(lane: "Lane") -> ConcurrentUse:
+    """The error for a second task on one session."""
     return ConcurrentUse(
         f"Two tasks use the session of {lane.database.name!r} at the same time. A session is one"
         " conversation with the database.\n"
@@ -159,7 +163,23 @@ class Session(AsyncSession):
 
     def __init__(self, lane: "Lane", **options: Any) -> None:
         self.lane = lane
-        super().__init__(sync_session_class=SyncSession, lane=lane, **options)
+        self._options = options
+
+    def __getattr__(self, name: str) -> Any:
+        # A session is made for many who never use it, so the rest of it is made on first use.
+        options = self.__dict__.pop("_options", None)
+        if options is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        super().__init__(sync_session_class=SyncSession, lane=self.lane, **options)
+        return getattr(self, name)
+
+    @property
+    def is_used(self) -> bool:
+        """Whether it has begun something, or holds an object."""
+        if "_options" in self.__dict__:
+            return False
+        own = self.sync_session
+        return own.get_transaction() is not None or bool(own.identity_map) or bool(own.new)
 
     async def commit(self) -> None:
         """Commits what was written so far, and calls what waits for that.

@@ -12,14 +12,17 @@ it is committed, and from then on the unit reads from the primary.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from enum import Enum
+from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 
 from anyio import CancelScope
 
 from trivium.db.callbacks import Callbacks
 from trivium.db.errors import NoSession, TransactionMisuse, UncommittedWork, UnknownDatabase
+from trivium.db.loose import Loose
 
 if TYPE_CHECKING:
     from trivium.db.database import Database
@@ -45,6 +48,7 @@ class Lane:
     """A unit's way to one database."""
 
     __slots__ = (
+        "_loose",
         "_session",
         "callbacks",
         "database",
@@ -71,6 +75,32 @@ class Lane:
         """The task that is using the session at this moment."""
         self.callbacks = Callbacks()
         self._session: Session | None = None
+        self._loose: Loose | None = None
+
+    @property
+    def loose(self) -> Loose:
+        """Objects that were read without the session, by their identity."""
+        if self._loose is None:
+            self._loose = Loose()
+        return self._loose
+
+    @property
+    def has_loose(self) -> bool:
+        """Whether there may be objects that the session does not know yet."""
+        return self._loose is not None
+
+    def take_in(self, session: "Session") -> None:
+        """Gives the objects that were read without the session to it."""
+        loose, self._loose = self._loose, None
+        for instance in loose.living() if loose is not None else ():
+            if instance not in session:
+                session.add(instance)
+
+    @property
+    def is_used(self) -> bool:
+        """Whether the session has begun something, or holds an object."""
+        session = self._session
+        return session is not None and session.is_used
 
     @property
     def is_held(self) -> bool:
@@ -91,8 +121,9 @@ class Lane:
     async def end(self, error: BaseException | None, *, commit: bool) -> None:
         """Commits or rolls back, and gives the connection back whatever happens."""
         session, self._session = self._session, None
-        if session is None:
-            if error is None:
+        if session is None or not session.is_used:
+            # nothing was begun, so there is nothing to end
+            if error is None and self.callbacks:
                 await self.callbacks.run()
             return
         left = ""
@@ -249,6 +280,32 @@ class entered:  # a context manager, named for how it reads
 
     def __exit__(self, *_: object) -> None:
         _current.reset(self._token)
+
+
+class UnitBlock(AbstractAsyncContextManager["Session"]):
+    """The block of ``database.session()``: it enters a unit, and ends it."""
+
+    __slots__ = ("_entered", "_unit", "_using")
+
+    def __init__(self, unit: Unit, using: Using) -> None:
+        self._unit = unit
+        self._using = using
+        self._entered = entered(unit)
+
+    async def __aenter__(self) -> "Session":
+        self._entered.__enter__()
+        return self._unit.lane(self._using).session
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            await self._unit.end(error)
+        finally:
+            self._entered.__exit__()
 
 
 def make_current(unit: Unit | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Generic, Literal, Self, cast
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Select
 from sqlalchemy.orm.interfaces import ORMOption
@@ -23,6 +24,10 @@ M = TypeVar("M")
 """The model."""
 R = TypeVar("R", default=M)
 """What comes out for each row."""
+
+
+_checked: WeakKeyDictionary[type[Any], set[str]] = WeakKeyDictionary()
+"""Names that are known to lead somewhere, by model."""
 
 
 class Chain(Generic[M, R]):
@@ -120,9 +125,18 @@ class Chain(Generic[M, R]):
         """Follows the names at once, so that a mistake is reported in the line that makes it."""
         from trivium.db.queries.context import Context
 
-        context = Context(self._state, self._state.model)
+        model = self._state.model
+        checked = _checked.get(model)
+        if checked is None:
+            checked = _checked.setdefault(model, set())
+        context: Context | None = None
         for name in q.paths():
+            if name in checked:
+                continue
+            context = context or Context(self._state, model)
             context.check(name)
+            if context.state.annotation(name.partition("__")[0]) is None and len(checked) < 2000:
+                checked.add(name)
 
     def order_by(self, *terms: Any) -> Self:
         """The rows in this order: names, ``"-distance"`` for the largest first, ``"?"`` at random.

@@ -14,7 +14,8 @@ from trivium.db.queries.chain import Chain, M, R
 from trivium.db.queries.compiler import compile_aggregates, compile_count, compile_state
 from trivium.db.queries.expressions import Expression
 from trivium.db.queries.paths import mapper_of
-from trivium.db.queries.results import annotate, finish, reader_of, rows_of_state
+from trivium.db.queries.plans import plan_of
+from trivium.db.queries.results import annotate, finish, planned_rows, reader_of, rows_of_state
 from trivium.db.queries.streaming import streamed
 
 __all__ = ["Reading"]
@@ -37,6 +38,8 @@ class Reading(Chain[M, R], Generic[M, R]):
         state = self._state
         if state.empty or state.limit == 0:
             return []
+        if (planned := plan_of(state)) is not None:
+            return await planned_rows(state, *planned)
         compiled = compile_state(state)
         return await rows_of_state(state, compiled.statement, compiled.names)
 

@@ -11,9 +11,11 @@ from sqlalchemy.orm.attributes import instance_dict
 
 from trivium.db.execution import execute
 from trivium.db.queries.fetching import load_relations, remember_peers
+from trivium.db.queries.plans import Plan
+from trivium.db.queries.quick import read
 from trivium.db.queries.state import State
 
-__all__ = ["finish", "instances_of", "reader_of", "rows_of_state"]
+__all__ = ["finish", "instances_of", "planned_rows", "reader_of", "rows_of_state"]
 
 # What is read is what the database holds now. Changes that are not written yet are flushed before
 # the statement, so nothing is overwritten by it.
@@ -29,6 +31,17 @@ async def rows_of_state(state: State, statement: Select[Any], names: tuple[str, 
     result = await execute(statement, using=state.using)
     read = reader_of(state, names)
     return [read(row) for row in result.all()]
+
+
+async def planned_rows(state: State, plan: Plan, values: list[Any]) -> list[Any]:
+    """The instances of a query of a known shape."""
+    found = await read(state, plan, values)
+    if found is None:
+        parameters = {f"value_{index}": value for index, value in enumerate(values)}
+        result = await execute(plan.statement, parameters, using=state.using, options=FRESH)
+        found = list(result.scalars().all())
+    await finish(state, found)
+    return found
 
 
 async def instances_of(

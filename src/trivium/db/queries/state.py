@@ -36,30 +36,6 @@ class Lock:
 class State:
     """Everything that a query is made of. Querysets copy it and change the copy."""
 
-    __slots__ = (
-        "annotations",
-        "combined",
-        "deferred",
-        "distinct",
-        "distinct_on",
-        "empty",
-        "extra",
-        "filters",
-        "grouped",
-        "limit",
-        "lock",
-        "model",
-        "offset",
-        "only",
-        "ordering",
-        "output",
-        "prefetches",
-        "related",
-        "reverse",
-        "using",
-        "values",
-    )
-
     def __init__(self, model: type[Any]) -> None:
         self.model = model
         self.filters: tuple[Q, ...] = ()
@@ -92,8 +68,8 @@ class State:
     def copy(self) -> Self:
         """The same again."""
         made = object.__new__(type(self))
-        for name in State.__slots__:
-            setattr(made, name, getattr(self, name))
+        # as one step: every verb of a queryset copies
+        made.__dict__.update(self.__dict__)
         return made
 
     def annotation(self, name: str) -> Annotation | None:

@@ -1,0 +1,224 @@
+"""Plain reads pass SQLAlchemy's session by, and nothing that it promises is lost."""
+
+from __future__ import annotations
+
+import gc
+from asyncio import gather, to_thread
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import Numeric, select, text
+from sqlalchemy.orm import Mapped, mapped_column, object_session
+
+from tests.db.servers import postgres
+from trivium.db import (
+    ConcurrentUse,
+    Database,
+    InvalidValue,
+    Model,
+    atomic,
+    current_session,
+    current_unit,
+    execute,
+)
+from trivium.db.queries import plans
+from trivium.db.testing import assert_queries
+
+
+class Base(Model, base=True):
+    __abstract__ = True
+
+
+class Gate(Base):
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    fee: Mapped[Decimal] = mapped_column(Numeric(6, 2))
+    width: Mapped[float | None]
+    opened: Mapped[datetime]
+
+
+OPENED = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    async with Database(database_url, models=Base) as database:
+        await database.create_tables()
+        async with database.session(), atomic() as session:
+            for number in range(1, 6):
+                fee = Decimal(number) / 4
+                session.add(Gate(id=number, name=f"G{number}", fee=fee, width=1.5, opened=OPENED))
+        yield database
+
+
+def was_direct() -> bool:
+    lane = current_unit().lane()
+    return lane.has_loose and not lane.is_used
+
+
+async def test_a_plain_read_on_postgresql_takes_the_short_way(database: Database) -> None:
+    async with database.session():
+        gate = await Gate.objects.get(id=3)
+
+        assert was_direct() is (database.dialect == "postgresql")
+        assert (gate.name, gate.fee, gate.width, gate.opened) == (
+            "G3",
+            Decimal("0.75"),
+            1.5,
+            OPENED,
+        )
+        assert type(gate.fee) is Decimal
+
+
+async def test_the_same_row_is_the_same_object_within_a_unit(database: Database) -> None:
+    async with database.session() as session:
+        first = await Gate.objects.get(id=3)
+        second = await Gate.objects.filter(name="G3").first()
+        third = await session.get(Gate, 3)
+        fourth = await Gate.objects.get(id=3)
+
+        assert first is second is third is fourth
+        assert object_session(first) is session.sync_session
+
+
+async def test_it_gets_the_values_of_now(database: Database) -> None:
+    async with database.session():
+        gate = await Gate.objects.get(id=3)
+        await execute(text("UPDATE gate SET name = 'new' WHERE id = 3"), write=True)
+        await Gate.objects.get(id=3)
+
+        assert gate.name == "new"
+
+
+async def test_what_was_read_is_changed_and_saved(database: Database) -> None:
+    async with database.session():
+        gate = await Gate.objects.get(id=3)
+        gate.name = "changed"
+        with assert_queries(1) as queries:
+            await gate.save()
+    async with database.session():
+        assert (await Gate.objects.get(id=3)).name == "changed"
+    assert queries.sql[0].startswith("UPDATE gate SET name=")
+
+
+async def test_a_change_that_is_not_saved_is_written_by_the_commit(database: Database) -> None:
+    async with database.session() as session:
+        gate = await Gate.objects.get(id=3)
+        gate.name = "changed"
+        await session.commit()
+    async with database.session():
+        assert (await Gate.objects.get(id=3)).name == "changed"
+
+
+async def test_objects_outlive_their_unit(database: Database) -> None:
+    async with database.session():
+        gate = await Gate.objects.get(id=3)
+    assert gate.name == "G3"
+
+    async with database.session():
+        gate.name = "later"
+        await gate.save()
+    async with database.session():
+        assert (await Gate.objects.get(id=3)).name == "later"
+
+
+async def test_nobody_holds_what_nobody_needs(database: Database) -> None:
+    async with database.session():
+        for _ in range(3):
+            await Gate.objects.all()
+        gc.collect()
+
+        assert list(current_unit().lane().loose.living()) == []
+
+
+async def test_within_a_transaction_the_transaction_reads(database: Database) -> None:
+    async with database.session(), atomic() as session:
+        session.add(Gate(id=9, name="new", fee=Decimal(1), width=None, opened=OPENED))
+
+        assert (await Gate.objects.get(id=9)).width is None
+        assert not current_unit().lane().has_loose
+
+
+async def test_what_waits_in_the_session_is_seen(database: Database) -> None:
+    async with database.session() as session:
+        session.add(Gate(id=9, name="new", fee=Decimal(1), width=None, opened=OPENED))
+
+        assert await Gate.objects.filter(name="new").exists()
+        assert (await Gate.objects.get(name="new")).id == 9
+        await session.rollback()
+
+
+async def test_queries_of_one_shape_are_compiled_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Any] = []
+    real = plans.compile_state
+    monkeypatch.setattr(plans, "compile_state", lambda state: made.append(1) or real(state))
+
+    async with database.session():
+        names = [
+            (await Gate.objects.filter(id__gte=number, name=f"G{number}").get()).name
+            for number in range(1, 5)
+        ]
+
+    assert names == ["G1", "G2", "G3", "G4"]
+    assert len(made) <= 1
+
+
+async def test_values_are_checked_for_each_query_of_a_shape(database: Database) -> None:
+    async with database.session():
+        assert (await Gate.objects.get(id=1)).name == "G1"
+        assert (await Gate.objects.get(id="2")).name == "G2"
+        assert await Gate.objects.filter(id=10**30).first() is None
+        assert len(await Gate.objects.filter(id__lt=10**30)) == 5
+        with pytest.raises(InvalidValue, match="null character"):
+            await Gate.objects.get(name="G\0")
+
+
+async def test_statements_are_told_to_who_watches(database: Database) -> None:
+    async with database.session():
+        with assert_queries(1) as queries:
+            await Gate.objects.get(id=3)
+
+    assert "WHERE gate.id =" in queries.sql[0]
+
+
+async def test_two_tasks_at_once_are_refused_here_too(database: Database) -> None:
+    async with database.session():
+        first, second = await gather(
+            Gate.objects.get(id=1), Gate.objects.get(id=2), return_exceptions=True
+        )
+
+    assert isinstance(first, Gate)
+    assert isinstance(second, ConcurrentUse)
+
+
+@pytest.mark.on("postgresql")
+async def test_a_dead_connection_is_not_noticed(database: Database, database_url: str) -> None:
+    def kill() -> None:
+        with postgres(database_url) as server:
+            server.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+    async with database.session():
+        await Gate.objects.get(id=1)
+        await to_thread(kill)
+        assert (await Gate.objects.get(id=2)).name == "G2"
+    assert database.engine.pool.checkedout() == 0
+
+
+async def test_a_mistake_is_told_as_the_session_tells_it(database: Database) -> None:
+    await database.drop_tables()
+    async with database.session():
+        with pytest.raises(Exception, match="gate") as direct:
+            await Gate.objects.get(id=1)
+        with pytest.raises(Exception, match="gate") as usual:
+            await current_session().execute(select(Gate).where(Gate.id == 1))
+
+    assert type(direct.value) is type(usual.value)
+    assert database.engine.pool.checkedout() == 0
