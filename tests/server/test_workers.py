@@ -33,7 +33,10 @@ def lives(pid: int) -> bool:
 
 
 class Load:
-    """Clients that ask again and again over connections they keep, and note what they got."""
+    """Clients that ask again and again and note what they got.
+
+    Every other one keeps its connection; the rest connect anew for each request.
+    """
 
     def __init__(self, live: Live, clients: int = 4) -> None:
         self.answers: Counter[int] = Counter()
@@ -43,7 +46,8 @@ class Load:
         self._over = threading.Event()
         self._lock = threading.Lock()
         self._threads = [
-            threading.Thread(target=self._ask, args=(live.address,)) for _ in range(clients)
+            threading.Thread(target=self._ask, args=(live.address, number % 2 == 0))
+            for number in range(clients)
         ]
 
     def __enter__(self) -> Load:
@@ -61,13 +65,15 @@ class Load:
         for thread in self._threads:
             thread.join(PATIENCE)
 
-    def _ask(self, address: tuple[str, int]) -> None:
+    def _ask(self, address: tuple[str, int], keeps: bool) -> None:
         connection = http.client.HTTPConnection(*address, timeout=PATIENCE)
         while not self._over.is_set():
             try:
                 connection.request("GET", "/pid")
                 response = connection.getresponse()
                 pid = int(response.read())
+                if not keeps:
+                    connection.close()
             except Exception as error:
                 self._note(f"{type(error).__name__}: {error}")
                 connection.close()

@@ -34,6 +34,9 @@ logger = logging.getLogger("trivium.server")
 
 TURN = 0.05
 """Seconds between two looks at what is still open, at shutdown."""
+LINGER = 0.2
+"""Seconds that idle connections have at the end: a request may be on its way to them, and closing a
+connection on which one arrives resets it."""
 CANCEL_PATIENCE = 5.0
 """Seconds that cancelled requests have to clean up, before their connections are aborted."""
 
@@ -307,6 +310,8 @@ class Server(uvicorn.Server):
         self.shutdown_signal.set()
         for server in self.servers:
             server.close()
+        # Connections that were accepted last are told to their protocols in the next turns.
+        await asyncio.sleep(TURN)
         if not await self._requests_ended():
             await self._cancel_requests()
         await self._lifespan_ended()
@@ -315,7 +320,7 @@ class Server(uvicorn.Server):
         """Whether all have ended by themselves within the graceful timeout."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.settings.graceful_timeout
-        idle_until = loop.time() + (self.config.timeout_keep_alive if self._drains else 0)
+        idle_until = loop.time() + (self.config.timeout_keep_alive if self._drains else LINGER)
         counter = 0
         while self.server_state.connections or self.server_state.tasks:
             now = loop.time()
