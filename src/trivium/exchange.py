@@ -153,11 +153,15 @@ class Around(Protocol):
         ...
 
     def changed(self, ex: "Exchange", reply: Reply, /) -> Reply:
-        """A complete reply, but for ``constant``."""
+        """A complete reply, but for what ``finish`` or ``lines`` adds."""
         ...
 
-    def constant(self, headers: RawHeaders, /) -> tuple[RawHeaders, bytes]:
-        """What is to be added to these headers, as headers and as lines."""
+    def finish(self, ex: "Exchange", status: int, headers: RawHeaders, /) -> None:
+        """Adds the headers that come last."""
+        ...
+
+    def lines(self, ex: "Exchange", status: int, headers: RawHeaders, /) -> bytes:
+        """What ``finish`` would add, as lines."""
         ...
 
     def start(self, ex: "Exchange", message: Message, /) -> Message:
@@ -219,8 +223,6 @@ class Exchange:
     late, and where a body shows in the headers."""
     on_lost: "Callable[[Exchange], None] | None" = None
     """Called by a direct connection when the client goes away before the reply is complete."""
-    on_late: "Callable[[Exchange], None] | None" = None
-    """Called by a direct connection when the reply has not begun in time; see ``allow``."""
     ended: "Callable[[Exchange], Awaitable[None]] | None" = None
     """What to do where a stage has cancelled the request."""
     reply_started = False
@@ -307,7 +309,7 @@ class Exchange:
             self.scope[_SETTLEMENTS] = self._settlements
         return self.scope
 
-    def allow(self, seconds: float) -> None:
+    def allow(self, seconds: float, on_late: "Callable[[Exchange], None]") -> None:
         """Has a direct connection call ``on_late`` where the reply has not begun by then; it may be
         a second late."""
 

@@ -156,7 +156,7 @@ def test_a_line_is_an_object_of_json_whatever_the_request_holds() -> None:
         "route": "",
         "status": 404,
         "bytes": 3,
-        "ms": 1.2,
+        "us": 1200,
         "client": "::1",
         "id": "id",
         "error": "KeyError",

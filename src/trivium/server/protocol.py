@@ -86,7 +86,7 @@ class DirectProtocol(asyncio.Protocol):
         self.forwarded, serve = _entry(self.app)
         self._serve: Serve = serve or self._serve_asgi
         self._start = starter(self.loop, in_empty_context=config.reset_contextvars)
-        self._clock = self.clock_of(self.loop)
+        self.clock = self.clock_of(self.loop)
         self._limit = config.limit_concurrency
         access = logging.getLogger("uvicorn.access")
         self.access_log = access if config.access_log and access.hasHandlers() else None
@@ -148,12 +148,12 @@ class DirectProtocol(asyncio.Protocol):
         self.peer = get_remote_addr(self.transport)
         self.scheme = "https" if is_ssl(self.transport) else "http"
         self.seen = (self.peer, self.scheme)
-        self._clock.watch(self)
-        self._since = self._clock.now
+        self.clock.watch(self)
+        self._since = self.clock.now
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.server_state.connections.discard(self)
-        self._clock.forget(self)
+        self.clock.forget(self)
         self.is_lost = True
         self._waiting.clear()
         for ex in (self._current, self._reading):
@@ -270,7 +270,7 @@ class DirectProtocol(asyncio.Protocol):
             ex.end_body()
             if self._is_reading_paused or ex.is_complete:
                 # the body was too large to go on, or nobody waited for its end
-                self._since = self._clock.now
+                self._since = self.clock.now
                 self.resume_reading()
 
     def _bound_head(self, url: bytes, headers: RawHeaders) -> None:
@@ -294,7 +294,7 @@ class DirectProtocol(asyncio.Protocol):
             if not (self._has_ended or data.strip(b"\r\n")):
                 # empty lines before a request are none of it (RFC 9112, section 2.2)
                 return
-            self._since = self._clock.now
+            self._since = self.clock.now
         # How much of this packet belongs to a head that began within it is not known.
         self._head_size += 1 if self._has_ended else len(data)
         self._bound_unfinished_head()
@@ -313,7 +313,7 @@ class DirectProtocol(asyncio.Protocol):
     def _bound_framing(self, ex: DirectExchange, size: int) -> None:
         """Chunk extensions and trailers bring nothing, so without a bound they need not end."""
         if ex is not self._timed:
-            self._timed, self._since = ex, self._clock.now
+            self._timed, self._since = ex, self.clock.now
             self._received = self._framing_from = ex.unread_size
             self._framing_size = 0
         elif self._received != self._framing_from:
@@ -385,18 +385,13 @@ class DirectProtocol(asyncio.Protocol):
         """The reply to the current request is complete; the next one may be served."""
         self.server_state.total_requests += 1
         self._current = None
-        self._since = self._clock.now
+        self._since = self.clock.now
         if not keep_alive:
             self.close()
             return
         self.resume_reading()
         if self._waiting or self._refusal or self._upgrade or self._is_ending:
             self.loop.call_soon(self.advance)
-
-    @property
-    def now(self) -> float:
-        """The time by the clock of the connections."""
-        return self._clock.now
 
     # Ending
 
@@ -419,7 +414,7 @@ class DirectProtocol(asyncio.Protocol):
         self._is_deaf = True
         self._reading = self._refusal = self._upgrade = None
         self._waiting.clear()
-        now = self._clock.now
+        now = self.clock.now
         self._since, self._unread = now, (transport.get_write_buffer_size(), now)
         if lingers and not self._is_ending and transport.can_write_eof():
             self._lingers = True
@@ -505,10 +500,12 @@ class DirectProtocol(asyncio.Protocol):
 
     def _tick_reply(self, now: float) -> None:
         ex = self._current
-        if ex is not None and ex.late_at and not ex.reply_started and now > ex.late_at:
-            ex.late_at = 0.0
-            if ex.on_late is not None:
-                ex.on_late(ex)
+        if ex is None or ex.late is None or ex.reply_started:
+            return
+        at, on_late = ex.late
+        if now > at:
+            ex.late = None
+            on_late(ex)
 
     def _tick_body(self, now: float, lasted: float) -> None:
         timeout = self.bounds.body_timeout
@@ -536,13 +533,13 @@ class DirectProtocol(asyncio.Protocol):
         """Reads from the socket again, unless too many requests wait already."""
         if self._is_reading_paused and len(self._waiting) < _MOST_WAITING:
             self._is_reading_paused = False
-            self._received, self._since = 0, self._clock.now
+            self._received, self._since = 0, self.clock.now
             self.transport.resume_reading()
 
     def pause_writing(self) -> None:
         """Called by the transport: the client does not read as fast as is written."""
         self.is_writing_paused = True
-        self._unread = (self.transport.get_write_buffer_size(), self._clock.now)
+        self._unread = (self.transport.get_write_buffer_size(), self.clock.now)
 
     def resume_writing(self) -> None:
         """Called by the transport: the client has read most of it."""
@@ -581,7 +578,7 @@ class DirectProtocol(asyncio.Protocol):
         self._upgrade = None
         self.resume_reading()
         self.server_state.connections.discard(self)
-        self._clock.forget(self)
+        self.clock.forget(self)
         protocol_class: Any = self.config.ws_protocol_class
         protocol = protocol_class(
             config=self.config, server_state=self.server_state, app_state=self.app_state

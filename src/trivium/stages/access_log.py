@@ -16,6 +16,7 @@ from time import gmtime, strftime, time
 from typing import Any, NamedTuple, TypeAlias
 
 from trivium.exchange import Exchange
+from trivium.routing.route import APIRoute
 from trivium.stages.naming import route_of
 from trivium.stages.stage import Stage
 
@@ -23,6 +24,7 @@ __all__ = ["Access", "AccessLog", "Sink", "json_lines"]
 
 _MOST_WAITING = 50_000
 _BATCH = 2_000
+_MOST_KNOWN = 4096
 
 
 class Access(NamedTuple):
@@ -85,13 +87,14 @@ class AccessLog(Stage):
         if path in self._quiet and 0 < status < 400:
             return
         client, error, waiting = ex.client, ex.error, self._waiting
+        is_plain = type(ex.route) is APIRoute and not ex.has_scope
         # an Access in the making: the less that is done here, the sooner comes the next request
         waiting.append(
             (
                 time(),
                 "WS" if ex.is_websocket else ex.method,
                 ex.root_path + path if ex.root_path else path,
-                route_of(ex),
+                ex.route.path if is_plain else route_of(ex),
                 status,
                 ex.sent_bytes,
                 ex.seconds,
@@ -208,27 +211,44 @@ class _Writer:
             sys.stderr.write(f"trivium: the access log cannot be written: {error!r}\n")
 
 
+_THOUSANDTHS = [f".{number:03d}Z" for number in range(1000)]
+
+
+def _same(method: str, route: str, status: int, client: str, error: str) -> str:
+    """What many requests have in common, as members of an object."""
+    failed = f',"error":{quoted(error)}' if error else ""
+    return (
+        f'","method":{quoted(method)},"route":{quoted(route)},"status":{status}'
+        f',"client":{quoted(client)}{failed}'
+    )
+
+
 def json_lines(write: Callable[[str], Any] | None = None) -> Sink:
-    """A sink that writes each request as an object of JSON on a line of its own.
+    """A sink that writes each request as an object of JSON on a line of its own, with the time that
+    it took in microseconds (``us``).
 
     write: takes whole lines; ``sys.stdout.write``, and flushes, if nothing is said.
     """
     second, moment = 0, ""
+    known: dict[tuple[str, str, int, str, str], str] = {}
 
     def sink(batch: Sequence[Access]) -> None:
         nonlocal second, moment
         lines = []
-        for one in batch:
-            whole = int(one.time)
+        for when, method, path, route, status, size, seconds, client, name, error in batch:
+            whole = int(when)
             if whole != second:
                 second, moment = whole, strftime("%Y-%m-%dT%H:%M:%S", gmtime(whole))
-            error = f',"error":{quoted(one.error)}' if one.error else ""
+            key = (method, route, status, client, error)
+            same = known.get(key)
+            if same is None:
+                if len(known) >= _MOST_KNOWN:
+                    known.clear()
+                same = known[key] = _same(*key)
             lines.append(
-                f'{{"time":"{moment}.{int(one.time % 1 * 1000):03d}Z"'
-                f',"method":{quoted(one.method)},"path":{quoted(one.path)}'
-                f',"route":{quoted(one.route)},"status":{one.status},"bytes":{one.size}'
-                f',"ms":{one.seconds * 1000:.2f},"client":{quoted(one.client)}'
-                f',"id":{quoted(one.request_id)}{error}}}\n'
+                f'{{"time":"{moment}{_THOUSANDTHS[int((when - whole) * 1000)]}{same}'
+                f',"path":{quoted(path)},"bytes":{size},"us":{int(seconds * 1_000_000)}'
+                f',"id":{quoted(name)}}}\n'
             )
         text = "".join(lines)
         if write is None:

@@ -34,6 +34,7 @@ class BodyLimit(Stage):
     """
 
     place = 140
+    needs_headers = True
 
     def __init__(self, size: int = 10 * 1024 * 1024) -> None:
         self.size: int = checked_body_size(size) or 0

@@ -51,7 +51,7 @@ class Compression(Stage):
     place = 120
 
     def __init__(self, *, minimum: int = 1024, codings: Iterable[str] | None = None) -> None:
-        self.minimum = minimum
+        self.minimum = self.smallest = minimum
         self.codings = available(codings)
         self._chosen: dict[bytes, str | None] = {}
 

@@ -44,6 +44,7 @@ class CORS(Stage):
     """
 
     place = 100
+    needs_headers = True
 
     def __init__(
         self,

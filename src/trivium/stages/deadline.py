@@ -24,6 +24,7 @@ class Deadline(Stage):
     """
 
     place = 160
+    leaves_direct = False
 
     def __init__(self, seconds: float = 60.0, *, status: int = 504) -> None:
         if not seconds > 0:
@@ -34,6 +35,7 @@ class Deadline(Stage):
             )
         self.seconds = seconds
         self.status = status
+        self._on_late = self._end
         self._tick = min(0.5, seconds / 4)
         self._running: dict[Exchange, float] = {}
         self._loop: AbstractEventLoop | None = None
@@ -42,14 +44,12 @@ class Deadline(Stage):
 
     def enter(self, ex: Exchange) -> None:
         if ex.is_direct:
-            ex.on_late = self._end
-            ex.allow(self.seconds)
+            ex.allow(self.seconds, self._on_late)
         elif not ex.is_websocket:
             self._watch(ex)
 
     def leave(self, ex: Exchange) -> None:
-        if not ex.is_direct:
-            self._running.pop(ex, None)
+        self._running.pop(ex, None)
 
     def _end(self, ex: Exchange) -> None:
         cut_short(ex, self._answer, "the request took too long")

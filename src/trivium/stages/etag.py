@@ -32,7 +32,7 @@ class ETag(Stage):
     place = 130
 
     def __init__(self, *, minimum: int = 512) -> None:
-        self.minimum = minimum
+        self.minimum = self.smallest = minimum
 
     def reply(self, ex: Exchange, reply: Reply) -> Reply:
         status, headers, body, background = reply

@@ -16,6 +16,7 @@ __all__ = ["ReadinessCheck", "Health", "Readiness"]
 ReadinessCheck: TypeAlias = Callable[[], Awaitable[Any]]
 """Returns if all is well, and raises if not."""
 
+_READING = frozenset({"GET", "HEAD"})
 _log = logging.getLogger("trivium.health")
 
 
@@ -46,22 +47,25 @@ class Health(Stage):
     ) -> None:
         self.live = live
         self.ready = ready
-        self._paths = frozenset(filter(None, (live, ready)))
+        self.pages = {
+            path: page for path, page in ((live, self._live), (ready, self._ready)) if path
+        }
         self._fresh = fresh
         self._last: tuple[float, Reply] | None = None
         self._lock: anyio.Lock | None = None
 
-    def enter(self, ex: Exchange) -> Reply | Awaitable[Reply] | None:
-        if ex.path not in self._paths or ex.method not in ("GET", "HEAD"):
+    def _live(self, ex: Exchange) -> Reply | None:
+        return _alive() if ex.method in _READING else None
+
+    def _ready(self, ex: Exchange) -> Reply | Awaitable[Reply | None] | None:
+        if ex.method not in _READING:
             return None
-        if ex.path == self.live:
-            return _alive()
         last = self._last
         if last is not None and perf_counter() - last[0] < self._fresh:
             return last[1]._replace(headers=list(last[1].headers))
         return self._ask(ex.app.readiness)
 
-    async def _ask(self, checks: Sequence[Readiness]) -> Reply:
+    async def _ask(self, checks: Sequence[Readiness]) -> Reply | None:
         self._lock = self._lock or anyio.Lock()
         began = perf_counter()
         async with self._lock:

@@ -26,6 +26,7 @@ class TrustedHosts(Stage):
     """
 
     place = 80
+    needs_headers = True
 
     def __init__(self, hosts: Iterable[str]) -> None:
         self.hosts = tuple(host.lower() for host in hosts)

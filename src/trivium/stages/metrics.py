@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Histogram
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import REGISTRY, Collector
 
 from trivium.exchange import Exchange, Reply
-from trivium.stages.naming import METHODS, OTHER, route_of, route_that_answered
+from trivium.stages.naming import METHODS, OTHER, route_of
 from trivium.stages.networks import PRIVATE, Networks
 from trivium.stages.stage import Stage
 
@@ -59,13 +59,13 @@ class Metrics(Stage):
         registry: CollectorRegistry | None = None,
     ) -> None:
         self.path = path
+        self.pages = {} if path is None else {path: self._shown_to}
         self.readers = Networks(readers)
         self._token = token
         self._bounds = tuple(sorted(buckets))
         self._all: dict[tuple[str, str, str], _Series] = {}
         # the same, by what is at hand when a request ends; not those of WebSockets
         self._known: dict[tuple[str, int, int], _Series] = {}
-        self.in_progress = 0
         self._shared: Histogram | None = None
         others: Collector = REGISTRY if registry is None else registry
         if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
@@ -75,24 +75,21 @@ class Metrics(Stage):
         self._page = CollectorRegistry(auto_describe=False)
         self._page.register(_Collected(self, others))
 
-    def enter(self, ex: Exchange) -> Reply | None:
-        self.in_progress += 1
-        if ex.path == self.path and ex.method in ("GET", "HEAD") and self._may_read(ex):
+    def _shown_to(self, ex: Exchange) -> Reply | None:
+        if ex.method in ("GET", "HEAD") and self._may_read(ex):
             return self._shown(ex)
         return None
 
     def leave(self, ex: Exchange) -> None:
-        self.in_progress -= 1
-        route = route_that_answered(ex)
+        route = ex.scope.get("route") if ex.has_scope else ex.route
         series = self._known.get((ex.method, id(route), ex.status))
         if series is None or series.route is not route:
             series = self._series_of(ex, route)
-        seconds = ex.seconds
         if series.child is None:
-            series.counts[bisect_left(self._bounds, seconds)] += 1
-            series.seconds += seconds
+            series.counts[bisect_left(self._bounds, ex.seconds)] += 1
+            series.seconds += ex.seconds
         else:
-            series.child.observe(seconds)
+            series.child.observe(ex.seconds)
 
     def _series_of(self, ex: Exchange, route: Any) -> "_Series":
         method = ex.method if ex.method in METHODS else OTHER
@@ -127,11 +124,6 @@ class Metrics(Stage):
 
     def collect(self) -> Iterator[Metric]:
         """The numbers so far, as the library's metrics."""
-        gauge = GaugeMetricFamily(
-            "http_requests_in_progress", "Requests and WebSockets that are being served"
-        )
-        gauge.add_metric([], self.in_progress)
-        yield gauge
         if self._shared is not None:
             # among those of the other processes
             return

@@ -9,7 +9,7 @@ from starlette.routing import Mount
 
 from trivium.exchange import Exchange
 
-__all__ = ["METHODS", "OTHER", "route_of", "route_that_answered"]
+__all__ = ["METHODS", "OTHER", "route_of"]
 
 METHODS = frozenset(
     ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"]
@@ -17,19 +17,19 @@ METHODS = frozenset(
 OTHER = "_OTHER"
 
 
-def route_that_answered(ex: Exchange) -> Any:
-    """The innermost route, of a mounted application too; None if there was none."""
-    return ex.scope.get("route") if ex.has_scope else ex.route
-
-
 def route_of(ex: Exchange) -> str:
     """The template of the route that has answered, prefixes and mounts included; else nothing."""
-    route = route_that_answered(ex)
-    if route is None:
-        return ""
-    if route is ex.route:
-        path: str = getattr(route, "path", "")
-        return path
+    route = ex.route
+    if ex.has_scope:
+        # the innermost, of a mounted application too
+        inner = ex.scope.get("route")
+        if inner is not route:
+            return "" if inner is None else _known_template(ex, inner)
+    path: str = getattr(route, "path", "")
+    return path
+
+
+def _known_template(ex: Exchange, route: Any) -> str:
     known = _templates.get(id(route))
     if known is None or known[0] is not route or known[1] is not ex.route:
         if len(_templates) >= _MOST_KNOWN:

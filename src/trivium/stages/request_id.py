@@ -40,6 +40,7 @@ class RequestId(Stage):
                 "Not the name of a header", written=repr(header), instead="'x-request-id'"
             )
         self.header = header.lower().encode()
+        self._name = self.header + b": "
         self.trusted = Networks(trusted)
         self._trusts_some = bool(self.trusted)
         self._start = secrets.token_hex(6) + "-"
@@ -61,6 +62,9 @@ class RequestId(Stage):
 
     def head(self, ex: Exchange, status: int, headers: RawHeaders) -> None:
         headers.append(Plain((self.header, ex.id.encode())))
+
+    def line(self, ex: Exchange) -> bytes:
+        return b"%b%b\r\n" % (self._name, ex.id.encode())
 
     def described(self) -> str:
         return f"request id ({self.header.decode()})"

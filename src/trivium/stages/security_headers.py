@@ -90,6 +90,7 @@ class SecurityHeaders(Stage):
         options = "; includeSubDomains" * hsts_subdomains + "; preload" * hsts_preload
         header = (b"strict-transport-security", f"max-age={hsts}{options}".encode())
         self._hsts = header if hsts else None
+        self._hsts_line = b"%b: %b\r\n" % header if hsts else b""
 
     def head(self, ex: Exchange, status: int, headers: RawHeaders) -> None:
         # A browser has to ignore it over HTTP (RFC 6797, section 7.2).
@@ -103,6 +104,10 @@ class SecurityHeaders(Stage):
                 _add(headers, (_CSP, b"frame-ancestors 'none'"))
             elif ex.has_scope and (nonce := ex.scope.get(_NONCE)) is not None:
                 _add(headers, (_CSP, _with_nonce(self._policy, nonce).encode("latin-1")))
+
+    def line(self, ex: Exchange) -> bytes:
+        # neither a page with a nonce nor one that opens a window is JSON
+        return self._hsts_line if self._hsts_line and ex.scheme in ("https", "wss") else b""
 
     def described(self) -> str:
         return "security headers"

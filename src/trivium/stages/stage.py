@@ -6,9 +6,10 @@ hold a request in its hands as a whole is ASGI middleware instead, and stands in
 """
 
 from asyncio import CancelledError, current_task
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any, ClassVar, TypeAlias
 
 from starlette.responses import Response
@@ -17,11 +18,15 @@ from starlette.types import Message
 from trivium.exchange import Exchange, RawHeaders, Reply
 from trivium.responding.delivery import handed_over
 
-__all__ = ["Answer", "Serve", "Stage", "Stages", "Transform", "give"]
+__all__ = ["Answer", "Page", "Serve", "Stage", "Stages", "Transform", "give"]
 
 Answer: TypeAlias = Reply | Response
 Serve: TypeAlias = Callable[[Exchange], Awaitable[None]]
+Page: TypeAlias = Callable[[Exchange], Answer | Awaitable[Answer | None] | None]
 Transform: TypeAlias = Callable[[bytes, bool], bytes]
+
+
+_CONDITIONS = frozenset({b"if-none-match", b"if-modified-since"})
 
 
 class Stage:
@@ -36,6 +41,15 @@ class Stage:
     """Where the stage stands: the smaller, the further out."""
     needs_time: ClassVar[bool] = False
     """Whether ``leave`` reads ``ex.began`` or ``ex.seconds``."""
+    needs_headers: ClassVar[bool] = False
+    """Whether it reads ``ex.header_map`` of every request."""
+    leaves_direct: ClassVar[bool] = True
+    """Whether ``leave`` has anything to do for a request of a direct connection."""
+    smallest: int = 0
+    """How many bytes a body has to have for ``reply`` to do anything, unless the request is a
+    conditional one (RFC 9110, section 13.1)."""
+    pages: "Mapping[str, Page]" = MappingProxyType({})
+    """Paths that it answers itself: cheaper than ``enter``. An answer of None is none."""
     skips: frozenset[str] = frozenset()
     """The methods that have nothing to do in this instance, by name."""
     constant: Sequence[tuple[bytes, bytes]] = ()
@@ -69,6 +83,14 @@ class Stage:
         Also those of the handshake of a WebSocket, with 101.
         """
 
+    def line(self, ex: Exchange) -> bytes:
+        """What ``head`` adds to the JSON that a route returns, as the line of a direct connection.
+
+        It is asked instead of ``head`` where that is possible. Name and value must be such as may
+        be sent, and there must be none of that name already.
+        """
+        return b""
+
     def leave(self, ex: Exchange) -> None:
         """When the last byte of the reply has been handed to the server, or none will come.
 
@@ -93,23 +115,29 @@ class Stages:
 
     def __init__(self, stages: tuple[Stage, ...]) -> None:
         self.stages = tuple(sorted(stages, key=lambda stage: stage.place))
-        self._enters = [stage.enter for stage in self._with("enter")]
+        self._enters = _enters_of(self.stages)
         # What happens on the way out begins with the innermost.
+        self._smallest = min((stage.smallest for stage in self._with("reply")), default=0)
+        self._conditional = _CONDITIONS if self._smallest else frozenset()
         self._replies = [stage.reply for stage in self._outwards("reply")]
         self._transforms = [stage.transform for stage in self._outwards("transform")]
-        self._heads = [stage.head for stage in self._outwards("head")]
+        lines = list(self._outwards("line"))
+        self._heads = [stage.head for stage in self._outwards("head") if stage not in lines]
+        self._lines = [stage.line for stage in lines]
+        self._last_heads = [stage.head for stage in lines]
         self._leaves = [stage.leave for stage in self._outwards("leave")]
+        self._direct_leaves = [
+            stage.leave for stage in self._outwards("leave") if stage.leaves_direct
+        ]
         self._wraps = [stage.wrap for stage in self._outwards("wrap")]
         self._wrapped: tuple[Serve, Serve] | None = None
+        self._needs_headers = any(stage.needs_headers for stage in self.stages)
         self._needs_time = any(stage.needs_time for stage in self.stages)
         # of two stages that set the same header the inner one is heard
         constant = {name: value for stage in self.stages for name, value in stage.constant}
         self._constant = list(constant.items())
         self._constant_names = frozenset(constant)
-        self._all_constant = (
-            self._constant,
-            b"".join([b"%b: %b\r\n" % header for header in self._constant]),
-        )
+        self._constant_lines = b"".join([b"%b: %b\r\n" % header for header in self._constant])
 
     def _with(self, name: str) -> list[Stage]:
         return [stage for stage in self.stages if _overrides(stage, name)]
@@ -122,6 +150,8 @@ class Stages:
         ex.around = self
         if self._needs_time:
             ex.began = perf_counter()
+        if self._needs_headers:
+            ex.header_map = dict(reversed(ex.raw_headers))
         if ex.is_websocket:
             self._stand_around_socket(ex)
         try:
@@ -137,7 +167,7 @@ class Stages:
             if self._wraps:
                 serve = self._around(serve)
             await serve(ex)
-            if ex.has_settlements:
+            if ex._settlements:
                 await ex.settle()
         except BaseException as error:
             if ex.error is None:
@@ -182,26 +212,40 @@ class Stages:
 
     def reply(self, ex: Exchange, reply: Reply) -> Reply:
         reply = self.changed(ex, reply)
-        headers = reply[1]
-        headers += self.constant(headers)[0]
+        self.finish(ex, reply[0], reply[1])
         return reply
 
     def changed(self, ex: Exchange, reply: Reply) -> Reply:
-        for change in self._replies:
-            reply = change(ex, reply)
-        status, headers, _, _ = reply
+        if len(reply[2]) >= self._smallest or not self._conditional.isdisjoint(ex.header_map):
+            for change in self._replies:
+                reply = change(ex, reply)
         for head in self._heads:
-            head(ex, status, headers)
+            head(ex, reply[0], reply[1])
         return reply
 
-    def constant(self, headers: RawHeaders) -> tuple[RawHeaders, bytes]:
-        names = self._constant_names
+    def finish(self, ex: Exchange, status: int, headers: RawHeaders) -> None:
+        for head in self._last_heads:
+            head(ex, status, headers)
+        headers += self._missing(headers)
+
+    def lines(self, ex: Exchange, status: int, headers: RawHeaders) -> bytes:
+        lines = self._constant_lines
         for header in headers:
-            if header[0] in names:
+            if header[0] in self._constant_names:
+                missing = self._missing(headers)
+                lines = b"".join([b"%b: %b\r\n" % header for header in missing])
+                break
+        for line in self._lines:
+            lines += line(ex)
+        return lines
+
+    def _missing(self, headers: RawHeaders) -> RawHeaders:
+        """The constant headers that are not there."""
+        for header in headers:
+            if header[0] in self._constant_names:
                 given = {name for name, _ in headers}
-                missing = [header for header in self._constant if header[0] not in given]
-                return missing, b"".join([b"%b: %b\r\n" % header for header in missing])
-        return self._all_constant
+                return [header for header in self._constant if header[0] not in given]
+        return self._constant
 
     def start(self, ex: Exchange, message: Message) -> Message:
         status: int = message["status"]
@@ -216,14 +260,37 @@ class Stages:
     def _finish_head(self, ex: Exchange, status: int, headers: RawHeaders) -> None:
         for head in self._heads:
             head(ex, status, headers)
-        headers += self.constant(headers)[0]
+        self.finish(ex, status, headers)
 
     def sent(self, ex: Exchange) -> None:
         ex.around = None
         if self._needs_time:
             ex.seconds = perf_counter() - ex.began
-        for leave in self._leaves:
+        for leave in self._direct_leaves if ex.is_direct else self._leaves:
             leave(ex)
+
+
+def _enters_of(stages: Iterable[Stage]) -> list[Page]:
+    """What is asked on the way in: stages with pages that stand together are asked once."""
+    enters: list[Page] = []
+    pages: dict[str, Page] = {}
+    for stage in stages:
+        if _overrides(stage, "enter"):
+            enters.append(stage.enter)
+            pages = {}
+        if stage.pages:
+            if not pages:
+                enters.append(_page_of(pages))
+            pages.update({path: page for path, page in stage.pages.items() if path not in pages})
+    return enters
+
+
+def _page_of(pages: dict[str, Page]) -> Page:
+    def enter(ex: Exchange) -> Answer | Awaitable[Answer | None] | None:
+        page = pages.get(ex.path)
+        return None if page is None else page(ex)
+
+    return enter
 
 
 def _overrides(stage: Stage, name: str) -> bool:
