@@ -154,3 +154,92 @@ def test_a_flat_object_has_the_bytes_that_json_writes(value):
     written = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
     assert encode_json(value) == written.encode()
+
+
+LEAVES = st.one_of(st.text(), st.integers(), st.booleans(), st.none(), st.floats())
+TREES = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.lists(inner), st.tuples(inner, inner), st.dictionaries(st.text(max_size=4), inner)
+    ),
+    max_leaves=20,
+)
+
+
+@pytest.mark.slow
+@fuzz(300)
+@given(TREES)
+def test_many_trees_have_the_bytes_or_the_error_of_fastapis(tree):
+    many = [tree] * 16
+
+    assert outcome(encode_json, many) == outcome(reply, many)
+    assert outcome(encode_json, {"a": many, "b": 1}) == outcome(reply, {"a": many, "b": 1})
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        0.00001,
+        -0.00009999,
+        0.0001,
+        1e15,
+        1e16,
+        -1e22,
+        5e-324,
+        float("nan"),
+        -float("inf"),
+        -0.0,
+        2**64,
+        10**400,
+        "\ud800",
+        "_sa",
+        {"_sa_instance_state": 1, "a": 1},
+        {"a": 1, Str("a"): 2},
+        {Text.A: 1},
+        {None: 1},
+        {1: 2},
+        {True: 2},
+        Text.A,
+        Str("a"),
+        b"a",
+        {1},
+        Decimal("1.5"),
+        Flight(number=1),
+        (1, [2, {"a": ()}]),
+        {},
+        [],
+    ],
+    ids=repr,
+)
+def test_one_odd_value_among_many_has_the_bytes_or_the_error_of_fastapis(odd):
+    for many in ([*range(20), odd], [{"a": odd}] * 20, {"rows": [[odd]] * 20}, (odd,) * 20):
+        assert outcome(encode_json, many) == outcome(reply, many)
+
+
+def test_a_key_that_equals_one_before_it_is_written_as_fastapi_writes_it():
+    rows = [{"text": 1} for _ in range(20)] + [{Str("text"): 2, Text.A: 3}]
+
+    assert encode_json(rows) == reply(rows)
+
+
+def test_many_ordinary_values_are_not_looked_at_one_by_one(monkeypatch):
+    monkeypatch.setattr(plain, "_plain", None)
+
+    rows = [{"id": n, "name": "ä", "delay": n / 7, "tags": ("a",)} for n in range(20)]
+
+    assert encode_json({"rows": rows}) == reply({"rows": rows})
+
+
+@pytest.mark.parametrize("width", [1, 16])
+def test_a_value_with_many_that_contains_itself_is_an_error(width):
+    value: list[Any] = [1] * 16
+    value += [value] * width
+    with pytest.raises(RecursionError):
+        encode_json(value)
+
+
+def test_many_values_may_be_nested_deeper_than_pydantic_writes():
+    value: Any = 1
+    for level in range(400):
+        value = [value] if level % 2 else {"a": value}
+    assert encode_json([value] * 16) == reply([value] * 16)

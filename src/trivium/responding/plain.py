@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from trivium.responding.encoders import ENCODERS_BY_TYPE, LEAF_TYPES, jsonable_encoder
+from trivium.responding.trees import written_at_once
 
 __all__ = ["encode_json", "encode_json_stream_item"]
 
@@ -29,6 +30,9 @@ Writer: TypeAlias = Callable[[Any], str]
 _ATOMS = frozenset({str, int, float, bool, type(None)})
 # Pydantic writes these as ``json`` does, several times faster. It writes large floats differently.
 _SAME_TO_PYDANTIC = frozenset({str, int, bool, type(None)})
+_TREES = frozenset({dict, list, tuple})
+# From about so many items on it is cheaper to look at them first and write them at once.
+_MANY = 16
 _SEQUENCES = frozenset({list, tuple, set, frozenset, deque})
 
 
@@ -38,9 +42,12 @@ def encode_json(value: Any) -> bytes:
     Raises ``ValueError`` for NaN and the infinities, which JSON does not have, ``TypeError`` or
     ``ValueError`` for what cannot be encoded, ``UnicodeEncodeError`` for a lone surrogate.
     """
-    if type(value) is dict:
+    kind = type(value)
+    if kind is dict:
         for key, item in value.items():
             if type(item) not in _SAME_TO_PYDANTIC or type(key) is not str or key[:3] == "_sa":
+                if _has_many(value):
+                    return written_at_once(value) or _write_compact(_plain(value)).encode()
                 break
         else:
             try:
@@ -48,7 +55,17 @@ def encode_json(value: Any) -> bytes:
             except ValueError:
                 # a lone surrogate: the error is raised below
                 return _write_compact(value).encode()
+    elif (kind is list or kind is tuple) and len(value) >= _MANY:
+        return written_at_once(value) or _write_compact(_plain(value)).encode()
     return _write_compact(_plain(value)).encode()
+
+
+def _has_many(value: dict[Any, Any]) -> bool:
+    """Whether something in ``value`` is large; no more than a look at each, as most are small."""
+    for item in value.values():  # noqa: SIM110 - a generator costs more than the looks
+        if type(item) in _TREES and len(item) >= _MANY:
+            return True
+    return False
 
 
 def encode_json_stream_item(value: Any) -> bytes:
