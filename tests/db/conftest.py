@@ -25,7 +25,12 @@ def anyio_backend() -> str:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database_kind" in metafunc.fixturenames:
-        metafunc.parametrize("database_kind", kinds_of(metafunc.definition))
+        # what is quick runs on SQLite alone, so that it needs no server
+        kinds = [
+            kind if kind == "sqlite" else pytest.param(kind, marks=pytest.mark.slow)
+            for kind in kinds_of(metafunc.definition)
+        ]
+        metafunc.parametrize("database_kind", kinds)
 
 
 def kinds_of(test: pytest.Item) -> list[str]:
