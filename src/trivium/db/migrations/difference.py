@@ -106,7 +106,7 @@ def _difference(connection: Connection, migrations: Migrations, questions: Quest
 def _indexes_of_dropped(found: Iterable[Any]) -> dict[tuple[str | None, str], list[Any]]:
     """The indexes that go with their tables, to be made again with them."""
     return {
-        (change.schema, change.table_name): [
+        _key(change): [
             operation.reverse()
             for operation in change.ops
             if isinstance(operation, ops.DropIndexOp)
@@ -122,13 +122,19 @@ def _undone(changes: list[Any], lost: dict[tuple[str | None, str], list[Any]]) -
     lost: the indexes of tables that are dropped.
     """
     undone: list[Any] = []
+    created = {_key(change) for change in changes if isinstance(change, ops.CreateTableOp)}
     for change in reversed(changes):
-        if isinstance(change, ops.ExecuteSQLOp):
+        goes_with_table = isinstance(change, ops.CreateIndexOp) and _key(change) in created
+        if goes_with_table or isinstance(change, ops.ExecuteSQLOp):
             continue
         undone.append(change.reverse())
         if isinstance(change, ops.DropTableOp):
-            undone += lost.get((change.schema, change.table_name), [])
+            undone += lost.get(_key(change), [])
     return undone
+
+
+def _key(change: Any) -> tuple[str | None, str]:
+    return (change.schema, change.table_name)
 
 
 def _with_conversions(changes: list[Any]) -> list[Any]:

@@ -10,6 +10,8 @@ from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import DefaultClause, Dialect, make_url
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from trivium.db.migrations.impls import PostgreSQL
+
 _KINDS = ("sqlite", "postgresql", "mysql")
 
 
@@ -23,13 +25,19 @@ def render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal[
         return repr(item.arg)
     if kind != "type":
         return False
-    if isinstance(item, TypeDecorator):
-        return render._repr_type(undecorated(item, context.dialect), context)
-    if isinstance(item, TypeEngine):
-        module = type(item).__module__
-        if not module.startswith("sqlalchemy."):
-            context.imports.add(f"import {module}")
-            return f"{module}.{item!r}"
+    module = type(item).__module__
+    if not module.startswith("sqlalchemy."):
+        if isinstance(item, TypeDecorator):
+            return render._repr_type(undecorated(item, context.dialect), context)
+        context.imports.add(f"import {module}")
+        return f"{module}.{item!r}"
+    if module.startswith("sqlalchemy.dialects.postgresql.") and (
+        context.dialect.name != "postgresql"
+    ):
+        # A variant for another database than this one: Alembic asks only this one's dialect.
+        context.imports.add("from sqlalchemy.dialects import postgresql")
+        stored: Any = item
+        return _postgresql().render_type(stored, context)
     return False
 
 
@@ -61,6 +69,11 @@ def generic(stored: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
     except NotImplementedError:
         return stored
     return found if found.compile(dialect) == stored.compile(dialect) else stored
+
+
+@cache
+def _postgresql() -> PostgreSQL:
+    return PostgreSQL(_dialect("postgresql"), None, True, True, None, {})
 
 
 @cache
