@@ -40,9 +40,12 @@ class Transport(asyncio.Transport):
     def close(self) -> None:
         if not self.is_lost:
             self.is_lost = True
-            self.loop.call_soon(self.protocol.connection_lost, None)
+            self.loop.call_soon(lambda: self.protocol.connection_lost(None))
 
     abort = close
+
+    def set_protocol(self, protocol: Any) -> None:
+        self.protocol = protocol
 
     def is_closing(self) -> bool:
         return self.is_lost

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.server.differences import DIFFERENCES
-from tests.server.requests import CHUNKED, MALFORMED, VALID, post, request
+from tests.server.requests import CHUNKED, MALFORMED, NEXT, VALID, post, request
 from tests.server.twins import Twins, as_app, as_asgi, twins
 
 pytestmark = pytest.mark.slow
@@ -88,6 +88,18 @@ def test_a_body_is_not_the_next_request_where_an_upgrade_was_refused(
     assert direct.paths == ["/x", "/next"]
     assert direct.seen[0].body.endswith(request("/smuggled"))
     assert direct.statuses == [200, 200]
+
+
+@pytest.mark.parametrize("coding", ["xchunked", "chunked, identity"])
+def test_a_body_of_unknown_length_is_refused_where_an_upgrade_was(
+    served: Twins, coding: str
+) -> None:
+    upgrade = ["Connection: Upgrade", "Upgrade: h2c", f"Transfer-Encoding: {coding}"]
+
+    direct = served.direct.outcome(post(NEXT, *upgrade, closes=False))
+
+    assert direct.statuses == [400]
+    assert direct.paths == []
 
 
 def test_a_thousand_requests_to_change_the_protocol_are_answered(served: Twins) -> None:

@@ -192,10 +192,11 @@ class DirectProtocol(asyncio.Protocol):
         """What came after a request to change the protocol, if we do not change it."""
         while self._upgrade is None:
             _log.warning("Unsupported upgrade request.")
-            if self._unchanged is not None:
-                ex, self._unchanged = self._unchanged, None
-                self._parser = reframed(self, ex)
             try:
+                if self._unchanged is not None:
+                    self._reading, self._unchanged = self._unchanged, None
+                    # raises where nobody knows how long the body is
+                    self._parser = reframed(self, self._reading)
                 self._parser.feed_data(rest)
             except httptools.HttpParserUpgrade as upgrade:
                 rest = rest[upgrade.args[0] :]
