@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from asyncio import gather, to_thread
+from asyncio import create_task, gather, to_thread
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,18 +11,23 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Numeric, select, text
-from sqlalchemy.orm import Mapped, mapped_column, object_session
+from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from tests.db.servers import postgres
 from trivium.db import (
+    CASCADE,
     ConcurrentUse,
     Database,
+    IntegrityFailure,
     InvalidValue,
     Model,
+    Unavailable,
     atomic,
     current_session,
     current_unit,
     execute,
+    foreign_key,
+    post_save,
 )
 from trivium.db.queries import plans
 from trivium.db.testing import assert_queries
@@ -40,6 +45,19 @@ class Gate(Base):
     opened: Mapped[datetime]
 
 
+class Lounge(Base):
+    name: Mapped[str] = mapped_column(primary_key=True)
+    seats: Mapped[int] = mapped_column(server_default="40")
+    stars: Mapped[int] = mapped_column(default=3)
+
+
+class Seat(Base):
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int]
+    lounge_name: Mapped[str] = foreign_key(Lounge, on_delete=CASCADE)
+    lounge: Mapped[Lounge] = relationship()
+
+
 OPENED = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
 
 
@@ -50,7 +68,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
         async with database.session(), atomic() as session:
             for number in range(1, 6):
                 fee = Decimal(number) / 4
-                session.add(Gate(id=number, name=f"G{number}", fee=fee, width=1.5, opened=OPENED))
+                session.add(Gate(name=f"G{number}", fee=fee, width=1.5, opened=OPENED))
         yield database
 
 
@@ -221,4 +239,99 @@ async def test_a_mistake_is_told_as_the_session_tells_it(database: Database) -> 
             await current_session().execute(select(Gate).where(Gate.id == 1))
 
     assert type(direct.value) is type(usual.value)
+    assert database.engine.pool.checkedout() == 0
+
+
+# -- Inserts ---------------------------------------------------------------------------------------
+
+
+async def test_a_new_row_takes_the_short_way_on_postgresql(database: Database) -> None:
+    async with database.session():
+        with assert_queries(1):
+            gate = await Gate.objects.create(name="new", fee="2.50", opened=OPENED)
+
+        assert was_direct() is (database.dialect == "postgresql")
+        assert gate.id is not None
+        assert (gate.fee, gate.width) == (Decimal("2.50"), None)
+        assert await Gate.objects.get(name="new") is gate
+    async with database.session():
+        stored = await Gate.objects.get(name="new")
+        assert (stored.id, stored.fee, stored.opened) == (gate.id, Decimal("2.50"), OPENED)
+
+
+async def test_what_was_stored_is_changed_saved_and_deleted(database: Database) -> None:
+    async with database.session():
+        gate = await Gate.objects.create(name="new", fee=1, opened=OPENED)
+        gate.name = "changed"
+        with assert_queries(1) as queries:
+            await gate.save()
+        assert queries.sql[0].startswith("UPDATE gate SET name=")
+        await gate.delete()
+
+        assert not await Gate.objects.filter(name="changed").exists()
+
+
+async def test_what_the_database_fills_in_comes_back(database: Database) -> None:
+    async with database.session():
+        lounge = await Lounge.objects.create(name="A")
+
+        assert (lounge.seats, lounge.stars) == (40, 3)
+    async with database.session():
+        with pytest.raises(IntegrityFailure) as refused:
+            await Lounge.objects.create(name="A")
+        assert refused.value.kind == "unique"
+        assert await Lounge.objects.count() == 1
+
+
+async def test_who_listens_is_told_and_relations_are_stored(database: Database) -> None:
+    seen: list[str] = []
+    async with database.session():
+        with post_save.connected(lambda gate, **more: seen.append(gate.name), Gate):
+            await Gate.objects.create(name="heard", fee=1, opened=OPENED)
+        lounge = await Lounge.objects.create(name="A")
+        seat = await Seat.objects.create(number=1, lounge=lounge)
+        other = await Seat.objects.create(number=2, lounge_name="A")
+
+        assert seen == ["heard"]
+        assert (seat.lounge_name, other.lounge_name) == ("A", "A")
+        with pytest.raises(IntegrityFailure):
+            await Seat.objects.create(number=3, lounge_name="nowhere")
+
+
+async def test_within_a_transaction_a_new_row_is_undone_with_it(database: Database) -> None:
+    async with database.session():
+        with pytest.raises(ZeroDivisionError):
+            async with atomic():
+                await Gate.objects.create(name="new", fee=1, opened=OPENED)
+                _ = 1 / 0
+
+        assert not await Gate.objects.filter(name="new").exists()
+
+
+@pytest.mark.on("postgresql")
+async def test_an_insert_whose_connection_breaks_is_not_tried_again(
+    database: Database, database_url: str
+) -> None:
+    def lock_and_kill() -> None:
+        with postgres(database_url) as server:
+            while not server.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            ).fetchone():
+                pass
+
+    async with database.session(), atomic():
+        await execute(text("LOCK TABLE gate"))
+
+        async def insert() -> None:
+            async with database.session():
+                await Gate.objects.create(name="new", fee=1, opened=OPENED)
+
+        task = create_task(insert())
+        await to_thread(lock_and_kill)
+        with pytest.raises(Unavailable):
+            await task
+
+    async with database.session():
+        assert not await Gate.objects.filter(name="new").exists()
     assert database.engine.pool.checkedout() == 0

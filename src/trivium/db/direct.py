@@ -1,26 +1,30 @@
-"""Reading rows from PostgreSQL without SQLAlchemy's machinery in between, for plain reads.
+"""Single statements to PostgreSQL without SQLAlchemy's machinery in between.
 
 What is left is the pool, from which the connection comes and to which it goes back, and asyncpg.
-Only what reads outside of a transaction takes this way. Where it cannot be taken, or fails, the
-caller takes the usual one, which also tells what is wrong.
+Only what belongs to no transaction takes this way: a plain read, and an INSERT, which PostgreSQL
+commits as one by itself. Where it cannot be taken, or fails, the caller takes the usual one, which
+also tells what is wrong.
 """
 
-from asyncio import CancelledError, current_task
+from asyncio import current_task
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.util.concurrency import greenlet_spawn
 
+from trivium.db.errors import DbError, Unavailable
 from trivium.db.sessions import refuse_concurrent
 from trivium.db.units import Lane
 from trivium.db.watching import noted
 
-__all__ = ["fetched", "may_read_directly"]
+__all__ = ["fetched", "may_go_directly", "stored"]
 
 
-def may_read_directly(lane: Lane) -> bool:
-    """Whether a read of this lane belongs to no transaction, and nothing waits to be written."""
+def may_go_directly(lane: Lane) -> bool:
+    """Whether a statement of this lane belongs to no transaction, and the session knows nothing
+    that would have to be written before."""
     if lane.is_held or lane.is_streaming or lane.database.pinned is not None:
         return False
     if lane.is_used:
@@ -30,14 +34,41 @@ def may_read_directly(lane: Lane) -> bool:
 
 
 async def fetched(lane: Lane, sql: str, arguments: tuple[Any, ...]) -> Any:
-    """The rows as asyncpg gives them; ``None`` where something went wrong.
+    """The rows of a read as asyncpg gives them; ``None`` where something went wrong.
 
     sql: as asyncpg understands it, with ``$1``.
     arguments: in the form in which the driver takes them.
 
     Raises ConcurrentUse, as the session does.
     """
-    engine = lane.database.reader(after_write=lane.wrote)
+    try:
+        return await _sent(lane, lane.database.reader(after_write=lane.wrote), sql, arguments)
+    except DbError:
+        raise
+    except Exception:
+        # reading once more does no harm
+        return None
+
+
+async def stored(lane: Lane, sql: str, arguments: tuple[Any, ...]) -> Any:
+    """What a statement that writes one row returns; ``None`` where it has surely written nothing.
+
+    Raises Unavailable where the connection broke and nobody knows whether it has.
+    """
+    lane.wrote = True
+    try:
+        return await _sent(lane, lane.database.primary, sql, arguments)
+    except DbError:
+        raise
+    except Exception as error:
+        if _was_refused(error):
+            return None
+        raise Unavailable(
+            DBAPIError(sql, None, error, connection_invalidated=True, hide_parameters=True)
+        ) from error
+
+
+async def _sent(lane: Lane, engine: Any, sql: str, arguments: tuple[Any, ...]) -> Any:
     if not isinstance(engine, Engine):
         return None
     task = current_task()
@@ -45,20 +76,39 @@ async def fetched(lane: Lane, sql: str, arguments: tuple[Any, ...]) -> Any:
         raise refuse_concurrent(lane)
     lane.user = task
     try:
-        connection = await greenlet_spawn(engine.pool.connect)
+        try:
+            connection = await greenlet_spawn(engine.pool.connect)
+        except Exception:
+            return None  # the usual way tells why
         noted(sql, arguments)
         try:
-            rows = await connection.driver_connection.fetch(sql, *arguments)  # type: ignore[union-attr]  # it is open
-        except BaseException:
-            # what state it is in is not known
-            connection.invalidate()
+            raw: Any = connection.driver_connection
+            rows = await raw.fetch(sql, *arguments)
+        except BaseException as error:
+            if _is_answer(error):
+                connection.close()
+            else:
+                # what state it is in is not known
+                connection.invalidate()
             raise
         # nothing was begun, so nothing has to be waited for
         connection.close()
         return rows
-    except (CancelledError, KeyboardInterrupt, SystemExit):
-        raise
-    except (Exception, SQLAlchemyError):
-        return None
     finally:
         lane.user = None
+
+
+def _was_refused(error: BaseException) -> bool:
+    """Whether the statement was not sent, or the server has answered that it was not done."""
+    return isinstance(error, _asyncpg().InterfaceError) or _is_answer(error)
+
+
+def _is_answer(error: BaseException) -> bool:
+    """Whether it is the server that refuses, over a connection that goes on."""
+    driver = _asyncpg()
+    broken = (driver.PostgresConnectionError, driver.OperatorInterventionError)
+    return isinstance(error, driver.PostgresError) and not isinstance(error, broken)
+
+
+def _asyncpg() -> Any:
+    return import_module("asyncpg")

@@ -16,12 +16,12 @@ from sqlalchemy.orm import Mapper
 from sqlalchemy.orm.attributes import instance_dict, instance_state
 from sqlalchemy.types import TypeEngine
 
-from trivium.db.direct import fetched, may_read_directly
+from trivium.db.direct import fetched, may_go_directly
 from trivium.db.queries.plans import Plan
 from trivium.db.queries.state import State
 from trivium.db.units import Lane, current_unit
 
-__all__ = ["read"]
+__all__ = ["is_plain", "processor_of", "read", "taken"]
 
 _EAGER = frozenset({"joined", "selectin", "subquery", "immediate", False})
 
@@ -31,7 +31,7 @@ async def read(state: State, plan: Plan, values: list[Any]) -> list[Any] | None:
     if state.related or state.only is not None or state.deferred:
         return None
     lane = current_unit().lane(state.using)
-    if not may_read_directly(lane):
+    if not may_go_directly(lane):
         return None
     dialect = lane.database.engine.dialect
     if dialect not in plan.direct:
@@ -51,10 +51,10 @@ class _Reader:
         self._mapper = mapper
         self._new: Callable[[], Any] = mapper.class_manager.new_instance
         self._identity = mapper._identity_class
-        self._takes = [_taken(name, compiled) for name in compiled.positiontup]
+        self._takes = [taken(name, compiled) for name in compiled.positiontup]
         columns = [_column(entry) for entry in compiled._result_columns]
         self._names = [mapper.get_property_by_column(column).key for column in columns]
-        processors = [_processor(column.type, dialect) for column in columns]
+        processors = [processor_of(column.type, dialect) for column in columns]
         self._processors = [
             (name, process)
             for name, process in zip(self._names, processors, strict=True)
@@ -68,7 +68,7 @@ class _Reader:
     def of(cls, model: type[Any], plan: Plan, dialect: Any) -> _Reader | None:
         """``None`` for a model that SQLAlchemy does more with than fill in columns."""
         mapper: Mapper[Any] = inspect(model)
-        if not _is_plain(mapper):
+        if not is_plain(mapper):
             return None
         compiled: Any = plan.statement.compile(dialect=dialect)
         if compiled.literal_execute_params or compiled.post_compile_params:
@@ -112,7 +112,8 @@ class _Reader:
         return found
 
 
-def _is_plain(mapper: Mapper[Any]) -> bool:
+def is_plain(mapper: Mapper[Any]) -> bool:
+    """Whether the columns of one table are all that there is to a model."""
     return (
         mapper.inherits is None
         and mapper.polymorphic_on is None
@@ -139,7 +140,8 @@ def _column(entry: Any) -> Any:
     return None
 
 
-def _processor(kind: TypeEngine[Any], dialect: Any) -> Callable[[Any], Any] | None:
+def processor_of(kind: TypeEngine[Any], dialect: Any) -> Callable[[Any], Any] | None:
+    """What makes a value of a column of what the driver gives; ``None`` where nothing has to."""
     if isinstance(kind, Numeric | Float):
         # SQLAlchemy decides by the type that the driver reports, which is not known here
         return _as_decimal if kind.asdecimal else _as_float
@@ -155,7 +157,7 @@ def _as_decimal(value: Any) -> Any:
     return value if value is None or type(value) is Decimal else Decimal(str(value))
 
 
-def _taken(name: str, compiled: Any) -> Callable[[list[Any]], Any]:
+def taken(name: str, compiled: Any) -> Callable[[list[Any]], Any]:
     """How one argument is found among the values of a query."""
     process = compiled._bind_processors.get(name)
     bind = compiled.binds[name]

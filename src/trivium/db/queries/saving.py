@@ -15,6 +15,7 @@ from trivium.db.queries.context import Context
 from trivium.db.queries.expressions import Expression
 from trivium.db.queries.fetching import Prefetch, load_relations
 from trivium.db.queries.identity import key_of
+from trivium.db.queries.inserting import stored_directly
 from trivium.db.queries.state import State
 from trivium.db.signals import post_save, pre_save
 from trivium.db.transactions import atomic
@@ -39,6 +40,9 @@ async def save(
     if fields is not None and (created or not fields):
         if created:
             raise FieldError("update_fields is for an instance that is stored already")
+        return
+    heard = pre_save.has_receivers(model) or post_save.has_receivers(model)
+    if created and not heard and await stored_directly(instance, using):
         return
     async with atomic(using, savepoint=False) as session:
         if pre_save.has_receivers(model):
