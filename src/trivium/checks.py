@@ -4,6 +4,7 @@
 ``App.add_check``. A stage or battery takes part by having a method ``checks``.
 """
 
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -128,3 +129,31 @@ def _of_deployment(app: Any) -> Iterator[Check]:
             "No stages are on: no trusted hosts, security headers, limits or request ids.",
             'app.production(allowed_hosts=["example.com"]) switches on what most need.',
         )
+    else:
+        yield from _of_missing_stages(app)
+
+
+_EXPECTED = {
+    "TrustedHosts": "Any host is answered, so links and redirects may be made of a client's word.",
+    "SecurityHeaders": "Browsers are told nothing: pages may be framed, and types guessed.",
+    "BodyLimit": "Bodies of any size are read.",
+    "Deadline": "A request may take for ever.",
+    "CORS": "Pages of any origin may open the WebSockets.",
+}
+
+
+def _of_missing_stages(app: Any) -> Iterator[Check]:
+    present = {type(stage).__name__ for stage in app.stages}
+    has_sockets = any(flat.kind == "websocket" for flat in app.routes_flat())
+    for name, message in _EXPECTED.items():
+        if name in present or (name == "CORS" and not has_sockets):
+            continue
+        if name == "BodyLimit" and app.max_body_size is not None:
+            continue
+        hint = f"Add the stage {name}, as app.production() does, if no proxy sees to it."
+        yield Check("warning", f"stages.no_{_snake(name)}", message, hint)
+
+
+def _snake(name: str) -> str:
+    parts = re.findall(r"[A-Z]+(?=[A-Z][a-z]|$)|[A-Z][a-z]+", name)
+    return "_".join(parts).lower()

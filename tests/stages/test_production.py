@@ -14,6 +14,7 @@ from trivium.errors import DeclarationError
 from trivium.fastapi import FastAPI
 from trivium.stages.access_log import Access
 from trivium.stages.compression import Compression
+from trivium.stages.etag import ETag
 from trivium.stages.production import ProductionOptions, ProductionSettings
 from trivium.testing import TestClient
 
@@ -217,3 +218,37 @@ def test_what_opentelemetry_is_told_is_the_same(entrance: Entrance) -> None:
     assert spans["GET /text"].kind is SpanKind.SERVER
     assert spans["GET /text"].attributes["http.route"] == "/text"
     assert spans["GET /broken"].attributes["http.response.status_code"] == 500
+
+
+def ids(app: App) -> set[str]:
+    return {check.id for check in app.checks(deploy=True)} - {"core.docs"}
+
+
+def test_a_check_before_deployment_says_what_is_missing() -> None:
+    app = App()
+    app.add_stage(ETag())
+
+    assert ids(app) == {
+        "stages.no_trusted_hosts",
+        "stages.no_security_headers",
+        "stages.no_body_limit",
+        "stages.no_deadline",
+    }
+
+
+def test_a_check_before_deployment_says_what_is_too_open() -> None:
+    app = make_app(allowed_hosts=["*"], cors_origins=["*"], rate_limit="9/minute")
+
+    assert ids(app) == {
+        "stages.any_host",
+        "stages.any_origin",
+        "stages.no_proxy",
+        "stages.rate_in_memory",
+    }
+
+
+def test_a_check_before_deployment_finds_nothing_where_all_is_said() -> None:
+    app = make_app(trusted_proxies=["10.0.0.0/8"])
+
+    assert ids(app) == set()
+    assert {check.id for check in make_app().checks()} == set()

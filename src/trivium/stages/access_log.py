@@ -23,7 +23,7 @@ from trivium.stages.stage import Stage
 __all__ = ["Access", "AccessLog", "Sink", "json_lines"]
 
 _MOST_WAITING = 50_000
-_BATCH = 2_000
+_BATCH = 100
 _MOST_KNOWN = 4096
 
 

@@ -5,7 +5,9 @@ https://fetch.spec.whatwg.org/#http-cors-protocol
 
 import re
 from collections.abc import Collection, Iterable
+from typing import Any
 
+from trivium.checks import Check
 from trivium.errors import DeclarationError
 from trivium.exchange import Exchange, RawHeaders, Reply
 from trivium.stages.refusals import refusal
@@ -164,6 +166,16 @@ class CORS(Stage):
         if not self.any_origin:
             # a cache has to keep apart what differs by the origin, also where there is none
             add_to_vary(headers, b"Origin")
+
+    def checks(self, app: Any, *, deploy: bool) -> Iterable[Check]:
+        """What ``trivium check`` says of it."""
+        if deploy and self.any_origin:
+            yield Check(
+                "warning",
+                "stages.any_origin",
+                "Pages of any origin may read what the application answers without credentials.",
+                'cors_origins=["https://example.com"], unless it is meant for everyone',
+            )
 
     def described(self) -> str:
         return f"CORS: {', '.join(self.origins) or 'own origin only'}"

@@ -5,7 +5,9 @@ that is not checked is a way in. See RFC 9110, section 7.2, and RFC 9112, sectio
 """
 
 from collections.abc import Iterable
+from typing import Any
 
+from trivium.checks import Check
 from trivium.errors import DeclarationError
 from trivium.exchange import Exchange, Reply
 from trivium.stages.refusals import refusal
@@ -63,6 +65,16 @@ class TrustedHosts(Stage):
         if not is_host:
             return False
         return self._any or name in self._exact or name.endswith(self._below or ("\0",))
+
+    def checks(self, app: Any, *, deploy: bool) -> Iterable[Check]:
+        """What ``trivium check`` says of it."""
+        if deploy and self._any:
+            yield Check(
+                "warning",
+                "stages.any_host",
+                "Any host is answered, so links and redirects may be made of a client's word.",
+                'allowed_hosts=["example.com"]',
+            )
 
     def described(self) -> str:
         return f"hosts: {', '.join(self.hosts)}"

@@ -5,8 +5,9 @@ peers in networks that were named, and only as far as every hop named is trusted
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+from trivium.checks import Check
 from trivium.exchange import Exchange
 from trivium.stages.networks import Networks, address_of
 from trivium.stages.stage import Stage
@@ -93,6 +94,16 @@ class TrustedProxies(Stage):
             if hop.address not in self.proxies:
                 break
         return nearest
+
+    def checks(self, app: Any, *, deploy: bool) -> Iterable[Check]:
+        """What ``trivium check`` says of it."""
+        if deploy and self._trusts_none:
+            yield Check(
+                "info",
+                "stages.no_proxy",
+                "No proxy is trusted: behind one, every request seems to be the proxy's, by HTTP.",
+                'trusted_proxies=["10.0.0.0/8"], with the networks of your proxies',
+            )
 
     def described(self) -> str:
         if not self.proxies:

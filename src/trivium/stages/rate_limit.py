@@ -1,7 +1,7 @@
 """How often a client may ask, counted in this process or in Redis by the package ``limits``."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from math import ceil
 from time import monotonic, time
@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from trivium.checks import Check
 from trivium.errors import DeclarationError
 from trivium.exchange import Exchange, RawHeaders, Reply
 from trivium.stages.networks import address_of
@@ -183,6 +184,16 @@ class RateLimit(Stage):
             yield
         finally:
             await self._counting.close()
+
+    def checks(self, app: Any, *, deploy: bool) -> Iterable[Check]:
+        """What ``trivium check`` says of it."""
+        if deploy and isinstance(self._counting, _InMemory):
+            yield Check(
+                "info",
+                "stages.rate_in_memory",
+                "Each worker counts for itself, so a client may ask as often at each of them.",
+                'rate_limit_storage="redis://..." counts for all of them',
+            )
 
     def described(self) -> str:
         return f"rate limit of {self.limit}" if self.limit else "rate limits of routes"
