@@ -1,9 +1,10 @@
 """A generator's items become chunks of a reply: ``relay``, and the two plain kinds of stream.
 
 The generator runs in a task of its own from its first step to the last line of its ``finally``, and
-the reply is written in another. So the writer can stop waiting, say something of its own or leave
-without ever touching a step of the generator: cancel scopes and task groups that the generator has
-open across a ``yield`` stay properly nested, and its context variables stay its own::
+the reply is the affair of another. So the writer can stop waiting, say something of its own or
+leave without ever touching a step of the generator: cancel scopes and task groups that the
+generator has open across a ``yield`` stay properly nested, and its context variables stay its
+own::
 
     async with relay(items, encode) as chunks:
         async for chunk in chunks:
@@ -11,6 +12,9 @@ open across a ``yield`` stay properly nested, and its context variables stay its
     # Here the generator has ended, with its ``finally``, however the block was left.
 
 The generator is never more than one item ahead: a client that reads slowly slows it down.
+
+``await chunks.pour(send)`` does the same as the loop above for less: on asyncio, a chunk that finds
+the writer waiting is sent from the task that made it, and nobody has to be woken for it.
 
 Where a ``shutdown`` signal is given, the chunks end with the first second of silence after it. So
 what only waits for something to tell is ended at once, and an answer on its way is told to its end.
@@ -49,7 +53,17 @@ from anyio import CancelScope, CapacityLimiter, Event, get_cancelled_exc_class, 
 from trivium.responding.plain import encode_json_stream_item
 from trivium.shutdown import ShutdownSignal
 
-__all__ = ["Encode", "Items", "Wait", "jsonl_stream", "raw_stream", "relay", "wait_at_most"]
+__all__ = [
+    "Chunks",
+    "Encode",
+    "Items",
+    "Wait",
+    "Write",
+    "jsonl_stream",
+    "raw_stream",
+    "relay",
+    "wait_at_most",
+]
 
 Items: TypeAlias = AsyncIterable[Any] | Iterable[Any]
 """What a streaming handler returns: as a rule a generator, asynchronous or not."""
@@ -57,8 +71,13 @@ Encode: TypeAlias = Callable[[Any], bytes]
 """Makes a chunk of an item; in a worker thread where the generator runs in one."""
 Wait: TypeAlias = Callable[[Event, float], Awaitable[bool]]
 """Waits until the event is set or so many seconds have passed; tells whether it is set."""
+Write: TypeAlias = Callable[[bytes], Awaitable[object]]
+"""Sends a chunk, and waits while the client is slow."""
 
 _END: Any = object()
+
+_RUN = 8
+"""Chunks of a generator that never waits, after which others have their turn."""
 
 LAST_SILENCE = 1.0
 """Seconds without a chunk that end a stream when the server is about to stop."""
@@ -81,7 +100,7 @@ async def relay(
     wait: Wait = wait_at_most,
     limiter: CapacityLimiter | None = None,
     shutdown: ShutdownSignal | None = None,
-) -> AsyncGenerator[AsyncIterator[bytes], None]:
+) -> AsyncGenerator["Chunks", None]:
     """The chunks that ``encode`` makes of the items, for as long as the block lasts.
 
     The generator starts when the block is entered. When no chunk comes for ``silence`` seconds
@@ -97,7 +116,7 @@ async def relay(
         source = _AsyncSource(items, encode)
     else:
         source = _ThreadSource(items, encode, limiter)
-    chunks = _Chunks(source, filler, silence, wait)
+    chunks = Chunks(source, filler, silence, wait)
     failure: BaseException | None = None
     try:
         async with anyio.create_task_group() as tasks:
@@ -124,7 +143,7 @@ def jsonl_stream(
     encode: Encode = encode_json_stream_item,
     *,
     limiter: CapacityLimiter | None = None,
-) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+) -> AbstractAsyncContextManager["Chunks"]:
     """``relay`` for JSON Lines: each item is one line, as ``encode`` writes it."""
     return relay(items, lambda item: encode(item) + b"\n", limiter=limiter)
 
@@ -134,7 +153,7 @@ def raw_stream(
     *,
     charset: str = "utf-8",
     limiter: CapacityLimiter | None = None,
-) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+) -> AbstractAsyncContextManager["Chunks"]:
     """``relay`` for items that are chunks already: bytes as they are, text in ``charset``."""
 
     def encode(item: bytes | bytearray | memoryview | str) -> bytes:
@@ -148,7 +167,7 @@ def raw_stream(
     return relay(items, encode, limiter=limiter)
 
 
-class _Chunks:
+class Chunks(AsyncIterator[bytes]):
     """The place where the two tasks meet: one chunk, and who waits for what.
 
     Nothing here awaits between looking at the state and changing it, so the tasks cannot
@@ -163,10 +182,18 @@ class _Chunks:
         self._wait = wait
         self._chunk: bytes | None = None
         on_asyncio = get_cancelled_exc_class() is asyncio.CancelledError
+        self._sends_from_producer = on_asyncio and wait is wait_at_most
         self._signal: Callable[[], Event | _Signal] = _Signal if on_asyncio else Event
         self._arrived: Event | _Signal | None = None
         self._taken: Event | _Signal | None = None
         self._ends_in_silence = False
+        self._write: Write | None = None
+        """How the producer sends a chunk itself, while the writer waits."""
+        self._is_writing = False
+        self._write_failure: Exception | None = None
+        self._quiet_since = 0.0
+        self._is_silent = False
+        self._timer: asyncio.TimerHandle | None = None
         self._stopping = False
         self._stepping = False
         self._interrupt: Callable[[], object] = lambda: None
@@ -197,6 +224,68 @@ class _Chunks:
             self._taken.set()
         return chunk
 
+    async def pour(self, write: "Write") -> None:
+        """Writes every chunk, to the end, and the filler where there is silence."""
+        if not self._sends_from_producer:
+            async for chunk in self:
+                await write(chunk)
+            return
+        while True:
+            if self._write_failure is not None:
+                failure, self._write_failure = self._write_failure, None
+                try:
+                    raise failure
+                finally:
+                    del failure  # as in ``relay``
+            if self._chunk is not None:
+                # it was made while this side was busy
+                chunk, self._chunk = self._chunk, None
+                if self._taken is not None:
+                    self._taken.set()
+                await write(chunk)
+            elif self._ended:
+                self.raise_what_is_left(None)
+                return
+            elif await self._let_producer(write):
+                if self._ends_in_silence:
+                    return
+                await write(self._filler)
+
+    async def _let_producer(self, write: "Write") -> bool:
+        """Leaves writing to the producer while it goes on; whether there is silence then."""
+        self._arrived = arrived = _Signal()
+        self._is_silent = False
+        self._quiet_since = asyncio.get_running_loop().time()
+        if self._silence is not None:
+            self._look_in(self._silence, arrived)
+        self._write = write
+        try:
+            await arrived.wait()
+        finally:
+            self._write = None
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+        return self._is_silent and self._chunk is None and not self._ended
+
+    def _look_in(self, seconds: float, arrived: "_Signal") -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(seconds, self._look, loop, arrived)
+
+    def _look(self, loop: asyncio.AbstractEventLoop, arrived: "_Signal") -> None:
+        """Ends the writer's wait if there is silence. One timer serves for many items: it looks
+        when the last of them was, instead of being set anew with each."""
+        silence = self._silence
+        if silence is None or self._write is None:
+            return
+        left = silence if self._is_writing else self._quiet_since + silence - loop.time()
+        if left > 0:
+            self._look_in(left, arrived)
+            return
+        self._write = None
+        self._is_silent = True
+        arrived.set()
+
     def end_in_silence(self) -> None:
         """From now on the first silence is the end, and comes soon."""
         self._ends_in_silence = True
@@ -210,7 +299,7 @@ class _Chunks:
         self._stopping = True
         if self._taken is not None:
             self._taken.set()
-        if self._stepping and self._source.interruptible:
+        if self._is_writing or (self._stepping and self._source.interruptible):
             self._interrupt()
 
     def raise_what_is_left(self, failure: BaseException | None) -> None:
@@ -248,6 +337,7 @@ class _Chunks:
                 self._arrived.set()
 
     async def _give_all(self) -> None:
+        turns = 0
         while not self._stopping:
             self._stepping = True
             try:
@@ -256,12 +346,34 @@ class _Chunks:
                 self._stepping = False
             if chunk is _END:
                 return
+            if self._write is not None:
+                turns += 1
+                if not await self._wrote(self._write, chunk, rest=turns % _RUN == 0):
+                    return
+                continue
             self._taken = taken = self._signal()
             self._chunk = chunk
             if self._arrived is not None:
                 self._arrived.set()
             if not self._stopping:
                 await taken.wait()
+
+    async def _wrote(self, write: "Write", chunk: bytes, *, rest: bool) -> bool:
+        """Sends a chunk from here; an error is the writer's, and the end."""
+        self._is_writing = True
+        try:
+            await write(chunk)
+            if rest:
+                await asyncio.sleep(0)
+        except Exception as error:
+            self._write_failure = error
+            if self._arrived is not None:
+                self._arrived.set()
+            return False
+        finally:
+            self._is_writing = False
+        self._quiet_since = asyncio.get_running_loop().time()
+        return True
 
 
 class _Signal:

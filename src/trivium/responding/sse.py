@@ -3,7 +3,6 @@
 https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
-from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 from starlette.responses import StreamingResponse
 
 from trivium.responding.plain import encode_json_stream_item
-from trivium.responding.relay import Encode, Items, Wait, relay, wait_at_most
+from trivium.responding.relay import Chunks, Encode, Items, Wait, relay, wait_at_most
 from trivium.shutdown import ShutdownSignal
 
 __all__ = [
@@ -150,7 +149,10 @@ def encode_sse_item(item: Any, encode: Encode = encode_json_stream_item) -> byte
     Raises what ``format_sse_event`` and ``encode`` raise.
     """
     if not isinstance(item, ServerSentEvent):
-        return format_sse_event(data_str=encode(item).decode())
+        data = encode(item)
+        if b"\n" not in data and b"\r" not in data:
+            return b"data: " + data + b"\n\n"
+        return format_sse_event(data_str=data.decode())
     return format_sse_event(
         data_str=_payload(item),
         event=item.event,
@@ -179,7 +181,7 @@ def sse_stream(
     wait: Wait = wait_at_most,
     limiter: CapacityLimiter | None = None,
     shutdown: ShutdownSignal | None = None,
-) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+) -> AbstractAsyncContextManager[Chunks]:
     """``relay`` for Server-Sent Events: each item is one event, and silence is filled with pings.
 
     ``encode`` writes the data of items that are no ``ServerSentEvent``. A ping follows every

@@ -1,6 +1,6 @@
 """Handlers that yield: their items as Server-Sent Events, JSON Lines, or chunks of any class."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeAlias
 
@@ -11,14 +11,14 @@ from starlette.types import Send
 from trivium.binding.fields import DumpOptions, Field
 from trivium.exchange import Exchange
 from trivium.responding.plain import encode_json_stream_item
-from trivium.responding.relay import Encode, jsonl_stream, raw_stream
+from trivium.responding.relay import Chunks, Encode, jsonl_stream, raw_stream
 from trivium.responding.reply import Context, Finish, add_headers, model_writer, response_arguments
 from trivium.responding.sse import STREAM_HEADERS, sse_stream
 from trivium.shutdown import shutdown_of
 
 __all__ = ["StreamReply", "stream_finisher"]
 
-Open: TypeAlias = Callable[[], AbstractAsyncContextManager[AsyncIterator[bytes]]]
+Open: TypeAlias = Callable[[], AbstractAsyncContextManager[Chunks]]
 
 
 class StreamReply(StreamingResponse):
@@ -114,6 +114,7 @@ async def _relay_to(response: StreamingResponse, open_chunks: Open, send: Send) 
                 "headers": response.raw_headers,
             }
         )
-        async for chunk in chunks:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await chunks.pour(
+            lambda chunk: send({"type": "http.response.body", "body": chunk, "more_body": True})
+        )
     await send({"type": "http.response.body", "body": b"", "more_body": False})
