@@ -5,19 +5,16 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
-from sqlalchemy import ColumnElement, UnaryExpression
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import ColumnElement
+
+from trivium.db import F
 
 from .fields import AirlineCode, AirportCode, FlightNumber, Origin, TailNumber
 from .models import Flight, Status
 
 Order = Literal["departure", "-departure", "delay", "-delay", "distance", "-distance"]
 
-_ORDERS: dict[str, InstrumentedAttribute[Any]] = {
-    "departure": Flight.scheduled_departure,
-    "delay": Flight.departure_delay,
-    "distance": Flight.distance_miles,
-}
+_ORDERS = {"departure": "scheduled_departure", "distance": "distance_miles"}
 
 
 class FlightFilter(BaseModel):
@@ -42,8 +39,19 @@ class FlightFilter(BaseModel):
             )
         return until
 
+    def lookups(self) -> dict[str, Any]:
+        """What `Flight.objects.filter(**chosen.lookups())` is to hold to."""
+        given = {
+            "airline_code": self.airline,
+            "origin_code": self.origin,
+            "destination_code": self.destination,
+            "day__gte": self.since,
+            "day__lte": self.until,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
     def conditions(self) -> list[ColumnElement[bool]]:
-        """The SQL conditions, for `select(...).where(*filter.conditions())`."""
+        """The same as SQL, for `select(...).where(*chosen.conditions())`."""
         conditions: list[ColumnElement[bool]] = []
         if self.airline is not None:
             conditions.append(Flight.airline_code == self.airline)
@@ -71,21 +79,23 @@ class FlightQuery(FlightFilter):
     limit: int = Field(50, ge=1, le=500)
     offset: int = Field(0, ge=0, le=10_000_000)
 
-    def conditions(self) -> list[ColumnElement[bool]]:
-        conditions = super().conditions()
-        if self.number is not None:
-            conditions.append(Flight.number == self.number)
-        if self.tail_number is not None:
-            conditions.append(Flight.tail_number == self.tail_number)
-        if self.status is not None:
-            conditions.append(Flight.status == self.status)
-        if self.min_delay is not None:
-            conditions.append(Flight.departure_delay >= self.min_delay)
-        return conditions
+    def lookups(self) -> dict[str, Any]:
+        given = {
+            "number": self.number,
+            "tail_number": self.tail_number,
+            "status": self.status,
+            "departure_delay__gte": self.min_delay,
+        }
+        return super().lookups() | {name: v for name, v in given.items() if v is not None}
 
-    def ordering(self) -> tuple[UnaryExpression[Any], ...]:
+    def ordering(self) -> tuple[Any, ...]:
         """What to sort by. The id comes last, so that no flight is on two pages or on none."""
-        column = _ORDERS[self.order.removeprefix("-")]
-        if self.order.startswith("-"):
-            return column.desc().nulls_last(), Flight.id.desc()
-        return column.asc().nulls_last(), Flight.id.asc()
+        sign = "-" if self.order.startswith("-") else ""
+        name = self.order.removeprefix("-")
+        if name != "delay":
+            return f"{sign}{_ORDERS[name]}", f"{sign}id"
+        # Some flights have no delay, because they never left: they come last either way.
+        delay = F("departure_delay")
+        if sign:
+            return delay.desc(nulls_last=True), "-id"
+        return delay.asc(nulls_last=True), "id"

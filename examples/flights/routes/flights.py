@@ -31,7 +31,7 @@ router = APIRouter(prefix="/flights", tags=["flights"])
 @router.get("")
 async def list_flights(query: Annotated[FlightQuery, Query()]) -> Page[FlightSummary]:
     """List flights, a page at a time."""
-    chosen = Flight.objects.filter(*query.conditions())
+    chosen = Flight.objects.filter(**query.lookups())
     ordered = chosen.select_related(*Flight.SUMMARY).order_by(*query.ordering())
     flights = await ordered[query.offset : query.offset + query.limit]
     return Page(
