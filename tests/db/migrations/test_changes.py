@@ -7,9 +7,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic.runtime.plugins import Plugin
+from alembic.util import PriorityDispatchResult
 
 from tests.db.migrations.schema import Answers, History, metadata, table
-from trivium.db.migrations.errors import AnswerNeeded, MigrationFailed
+from trivium.db.migrations.errors import AnswerNeeded, MigrationError, MigrationFailed
+
+# Each makes a database, migrates it, and asks it about two schemas.
+pytestmark = pytest.mark.slow
 
 
 class Status(enum.Enum):
@@ -370,3 +375,27 @@ async def test_what_was_not_renamed_is_dropped_and_made(history: History) -> Non
     words = await history.become(flight(sa.Column("fare", sa.Integer)))
 
     assert words == ["drop flight.price", "add flight.fare"]
+
+
+async def test_another_primary_key_is_told(history: History) -> None:
+    await history.become(flight(sa.Column("code", sa.String(3), nullable=False)))
+
+    with pytest.raises(MigrationError, match=r"(?s)key of flight is \(id\).*\(code, id\).*by hand"):
+        await history.make(flight(sa.Column("code", sa.String(3), primary_key=True)))
+
+
+async def test_a_plugin_of_alembic_takes_part(history: History) -> None:
+    seen = []
+
+    def compare(context: Any, operations: Any, schemas: Any) -> PriorityDispatchResult:
+        seen.append(context.dialect.name)
+        return PriorityDispatchResult.CONTINUE
+
+    plugin = Plugin("trivium.test_a_plugin")
+    plugin.add_autogenerate_comparator(compare, "schema", "test_a_plugin")
+    try:
+        await history.make(flight())
+    finally:
+        plugin.remove()
+
+    assert seen == [history.migrations.engine.dialect.name]

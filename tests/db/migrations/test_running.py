@@ -270,6 +270,36 @@ async def test_a_rebuilt_table_keeps_its_triggers_views_indexes_and_unnamed_chec
         await history.execute("INSERT INTO a VALUES (2, 0, 'q')")
 
 
+@pytest.mark.on("sqlite")
+async def test_a_rebuilt_table_counts_on_and_stays_strict(history: History) -> None:
+    await history.execute("CREATE TABLE a (id INTEGER PRIMARY KEY AUTOINCREMENT, n INTEGER)")
+    await history.execute("CREATE TABLE b (id INTEGER PRIMARY KEY, n INTEGER) STRICT")
+    await history.execute("CREATE TABLE c (id TEXT PRIMARY KEY, n INTEGER) WITHOUT ROWID")
+    rebuild = "exec(\"with op.batch_alter_table(%r) as t: t.alter_column('n', nullable=False)\")"
+    by_hand(history, "0001_a", "; ".join(rebuild % name for name in "abc"))
+
+    await history.migrate()
+
+    written = dict(await history.rows("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+    assert "AUTOINCREMENT" in written["a"]
+    assert written["b"].rstrip().endswith("STRICT")
+    assert written["c"].rstrip().endswith("WITHOUT ROWID")
+
+
+@pytest.mark.on("postgresql")
+async def test_a_lost_connection_leaves_nothing_and_no_lock(two: History) -> None:
+    await two.migrate("0001")
+    gone = f"{create('c')}; op.execute('SELECT pg_terminate_backend(pg_backend_pid())')"
+    by_hand(two, "0003_c", gone, down="0002_b")
+
+    with pytest.raises(MigrationFailed, match="0003_c failed"):
+        await two.migrate()
+
+    assert await two.tables() == {"a", "b"}
+    by_hand(two, "0003_c", create("c"), down="0002_b")
+    assert [step.name for step in await two.migrate()] == ["0003_c"]
+
+
 # -- Once ------------------------------------------------------------------------------------------
 
 

@@ -148,6 +148,28 @@ def compare_generated(
     return PriorityDispatchResult.CONTINUE
 
 
+def refuse_keys(
+    context: AutogenContext,
+    changes: ops.ModifyTableOps,
+    schema: str | None,
+    table: str,
+    actual_table: Table | None,
+    wanted_table: Table | None,
+) -> PriorityDispatchResult:
+    """Raises MigrationError for another primary key: what refers to it has to change with it."""
+    if actual_table is None or wanted_table is None:
+        return PriorityDispatchResult.CONTINUE
+    actual = {column.name for column in actual_table.primary_key.columns}
+    wanted = {column.name for column in wanted_table.primary_key.columns}
+    if actual != wanted:
+        raise MigrationError(
+            f"The primary key of {table} is ({', '.join(sorted(actual))}) in the database and "
+            f"({', '.join(sorted(wanted))}) in the models.\n"
+            f"  Write that migration by hand:  trivium makemigrations --empty --name key_of_{table}"
+        )
+    return PriorityDispatchResult.CONTINUE
+
+
 def compare_checks(
     context: AutogenContext,
     changes: ops.ModifyTableOps,
@@ -301,6 +323,7 @@ def _dropped(
 
 _plugin.add_autogenerate_comparator(compare_column, "column", "types")
 _plugin.add_autogenerate_comparator(compare_generated, "table", "trivium_generated")
+_plugin.add_autogenerate_comparator(refuse_keys, "table", "trivium_key_columns")
 _plugin.add_autogenerate_comparator(forgive_keys, "table", "trivium_keys")
 _plugin.add_autogenerate_comparator(compare_checks, "table", "trivium_checks")
 _plugin.add_autogenerate_comparator(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -139,6 +140,7 @@ class SQLite(_Named, SQLiteImpl):
         new = batch_impl.new_table
         if new is None:
             return
+        self._keep_options(table, new)
         # Alembic leaves out the CHECKs that have no name, as they may belong to a type. No type
         # that is read from SQLite has any.
         columns = {column.name for column in table.columns}
@@ -149,11 +151,22 @@ class SQLite(_Named, SQLiteImpl):
                 if not any(mentions(text, name) for name in gone):
                     new.append_constraint(CheckConstraint(text))
 
+    def _keep_options(self, old: Table, new: Table) -> None:
+        """What stands after the columns of a table, or beside its key, and is not read back."""
+        master = f'"{old.schema}".sqlite_master' if old.schema else "sqlite_master"
+        written = self.connection and self.connection.scalar(
+            text(f"SELECT sql FROM {master} WHERE name = :name"), {"name": old.name}
+        )
+        options = new.dialect_options["sqlite"]
+        words = (written or "").upper()
+        after = words.rpartition(")")[2]
+        options["autoincrement"] = bool(re.search(r"\bAUTOINCREMENT\b", words))
+        options["with_rowid"] = "WITHOUT" not in after
+        options["strict"] = "STRICT" in after
+
 
 def mentions(sql: str, name: str) -> bool:
     """Whether a text of SQL may speak of a column."""
-    import re
-
     return re.search(rf"(?<![\w$]){re.escape(name)}(?![\w$])", sql) is not None
 
 
