@@ -16,7 +16,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module", params=[as_app, as_asgi], ids=["app", "asgi"])
 def served(request: Any) -> Iterator[Twins]:
-    with twins(request.param) as both:
+    # uvicorn leaves a connection open after what it has dropped
+    with twins(request.param, timeout_keep_alive=1) as both:
         yield both
 
 

@@ -355,7 +355,10 @@ class DirectExchange(Exchange):
                 around.finish(self, status, headers)
             content = self._framed(self._begin(status, headers), body, is_last=True)
         # A header that none may send is an error of the application's, with nothing written so far.
-        self._note_begun(status)
+        self.reply_started = self.has_begun = True
+        self.status = status
+        if below.access_log is not None:
+            self._log_access(status)
         below.transport.write(content)
         self._complete()
         if around is not None:

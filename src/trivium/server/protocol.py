@@ -109,7 +109,9 @@ class DirectProtocol(asyncio.Protocol):
         self._version: str | None = None
         """The version of the first request in the packet, where it is known already."""
         self._has_ended = False
-        """Whether a request has ended in the packet that came last."""
+        """Whether a request has ended in the packet, and no other has begun."""
+        self._begins_within = False
+        """Whether a head has begun in the middle of a packet."""
         self._reading: DirectExchange | None = None
         """The request whose body is coming in."""
         self._unchanged: DirectExchange | None = None
@@ -181,11 +183,11 @@ class DirectProtocol(asyncio.Protocol):
             self._feed_on(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             self._refuse(_status_of(error))
-        if not self._has_ended or self._reading is not None or self._url or self._headers:
+        if not self._has_ended:
             self._bound_unfinished(data)
         if self._current is None:
             self.advance()
-        if len(self._waiting) >= _MOST_WAITING:
+        if self._waiting and len(self._waiting) >= _MOST_WAITING:
             self.pause_reading()
 
     def _feed_on(self, rest: bytes) -> None:
@@ -210,6 +212,8 @@ class DirectProtocol(asyncio.Protocol):
     # The parser's callbacks
 
     def on_url(self, url: bytes) -> None:
+        if self._has_ended:
+            self._has_ended, self._begins_within = False, True
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -292,12 +296,13 @@ class DirectProtocol(asyncio.Protocol):
             self._bound_framing(self._reading, len(data))
             return
         if not self._head_size:
-            if not (self._has_ended or data.strip(b"\r\n")):
+            if not data.strip(b"\r\n"):
                 # empty lines before a request are none of it (RFC 9112, section 2.2)
                 return
             self._since = self.clock.now
         # How much of this packet belongs to a head that began within it is not known.
-        self._head_size += 1 if self._has_ended else len(data)
+        self._head_size += 1 if self._begins_within else len(data)
+        self._begins_within = False
         self._bound_unfinished_head()
 
     def _bound_unfinished_head(self) -> None:
