@@ -19,6 +19,7 @@ from trivium.db import (
     DbError,
     IntegrityFailure,
     MissingDriver,
+    Model,
     PoolExhausted,
     Unavailable,
     atomic,
@@ -101,6 +102,7 @@ async def test_a_database_in_memory_is_one_database(tmp_path: Path) -> None:
 def test_models_may_be_bases_classes_or_metadata() -> None:
     for given in (Base, [Base], Airline, [Airline, Flight], Base.metadata):
         assert Database("sqlite://", models=given).metadatas == [Base.metadata]
+    assert Database("sqlite://").metadatas == [Model.metadata]
     other = MetaData()
     assert Database("sqlite://", models=[Base, other]).metadatas == [Base.metadata, other]
     with pytest.raises(DbError, match="models=7 has no tables"):

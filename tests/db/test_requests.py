@@ -365,3 +365,46 @@ async def test_an_exception_handler_may_query_after_the_rollback(
     reply = await client.post("/")
 
     assert (reply.status_code, reply.json()) == (400, [])
+
+
+async def test_a_client_that_vanishes_within_a_transaction_leaves_it_whole(
+    app: App, client: AsyncTestClient, database: Database
+) -> None:
+    has_written, may_go_on = Event(), Event()
+
+    @app.post("/")
+    async def create() -> None:
+        await execute(text("INSERT INTO airlines VALUES ('UA', 'United')"), write=True)
+        has_written.set()
+        await may_go_on.wait()
+        await execute(text("INSERT INTO airlines VALUES ('AA', 'American')"), write=True)
+
+    async def leave() -> None:
+        await has_written.wait()
+        may_go_on.set()
+
+    await client.disconnect_after("POST", "/", when=leave)
+
+    assert await committed(database) == ["AA", "UA"]
+    assert database.engine.pool.checkedout() == 0
+
+
+async def test_a_websocket_that_is_closed_within_a_transaction_undoes_it(
+    app: App, client: AsyncTestClient, database: Database
+) -> None:
+    has_written = Event()
+
+    @app.websocket("/")
+    async def talk(websocket: WebSocket) -> None:
+        await websocket.accept()
+        async with atomic():
+            await execute(text("INSERT INTO airlines VALUES ('UA', 'United')"))
+            has_written.set()
+            await websocket.receive_text()
+
+    async with client.websocket_connect("/") as websocket:
+        await has_written.wait()
+        await websocket.disconnect()
+
+    assert await committed(database) == []
+    assert database.engine.pool.checkedout() == 0

@@ -36,7 +36,8 @@ class Database:
     url: ``sqlite:///app.db``, ``postgresql://user:password@host/name``, ``mysql://...``; a driver
         may be named (``postgresql+psycopg://``).
     name: what ``using=`` calls it.
-    models: declarative base classes, models, or MetaData: the tables that belong here.
+    models: declarative base classes, models, or MetaData: the tables that belong here. Without it
+        those of ``Model``.
     replicas: addresses of copies that may be read from. What is read outside of a transaction comes
         from them in turn, until the unit of work has written something.
     also: further databases of the application, used with ``using=``.
@@ -59,7 +60,7 @@ class Database:
         url: str | URL = "sqlite:///app.db",
         *,
         name: str = "default",
-        models: Any = (),
+        models: Any = None,
         replicas: Iterable[str | URL] = (),
         also: "Iterable[Database]" = (),
         pool_size: int = 5,
@@ -111,6 +112,10 @@ class Database:
     def metadatas(self) -> list[MetaData]:
         """The tables that belong here, as SQLAlchemy has them."""
         given = self._given_models
+        if given is None:
+            from trivium.db.models.base import Model
+
+            given = Model
         each = given if isinstance(given, list | tuple | set | frozenset) else [given]
         found: list[MetaData] = []
         for one in each:
