@@ -29,6 +29,8 @@ from trivium.db import (
 from trivium.db import urls as urls_module
 from trivium.db.errors import translated
 from trivium.db.urls import complete_url
+from trivium.stages.health import Health
+from trivium.testing import AsyncTestClient
 
 INSERT = text("INSERT INTO airlines VALUES (:code, :code)")
 
@@ -264,3 +266,31 @@ def test_without_sqlalchemy_the_error_says_what_to_install(monkeypatch: pytest.M
 
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'trivium\[db\]'"):
         _ = trivium.db.Database
+
+
+# -- As a battery ----------------------------------------------------------------------------------
+
+
+async def test_the_application_is_ready_while_its_databases_answer(tmp_path: Path) -> None:
+    app = App()
+    app.add_stage(Health())
+    away = Database("postgresql://postgres@127.0.0.1:1/none", name="away")
+    app.install(Database(f"sqlite:///{tmp_path / 'a.db'}", also=[away]))
+
+    async with AsyncTestClient(app) as client:
+        reply = await client.get("/ready")
+
+    assert reply.status_code == 503
+    checks = reply.json()["checks"]
+    assert checks["database default"]["status"] == "ok"
+    assert checks["database away"]["status"] != "ok"
+
+
+def test_what_does_not_belong_in_production_is_found_by_the_check() -> None:
+    app = App()
+    app.install(Database("sqlite://", echo=True))
+
+    found = {check.id: check.level for check in app.checks(deploy=True)}
+
+    assert (found["db.in_memory"], found["db.echo"]) == ("error", "warning")
+    assert "db.echo" not in {check.id for check in app.checks()}

@@ -1,16 +1,17 @@
 """The database of an application: one address, one pool of connections, the units of work on it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from itertools import cycle
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import URL, Connection, Engine, MetaData
+from sqlalchemy import URL, Connection, Engine, MetaData, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from trivium.checks import Check
 from trivium.db.budget import BUDGET
-from trivium.db.engines import make_engine, reading_from
+from trivium.db.engines import is_in_memory, make_engine, reading_from
 from trivium.db.errors import DbError
 from trivium.db.pinning import Pin
 from trivium.db.sessions import Session
@@ -246,9 +247,39 @@ class Database:
 
         install(self, app)
 
+    def checks(self, app: "App", *, deploy: bool) -> Iterator[Check]:
+        """What ``trivium check`` says of it."""
+        for each in self.databases.values():
+            if deploy:
+                yield from _of_deployment(each)
+
+    async def ping(self) -> None:
+        """Asks the primary and the replicas for a sign of life. Raises what is wrong."""
+        for engine in (self.engine, *self._replicas):
+            async with engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+
     def lifespan(self, app: "App") -> AbstractAsyncContextManager[Any]:
         """Open while the application runs."""
         return self
+
+
+def _of_deployment(database: Database) -> Iterator[Check]:
+    name = database.name
+    if is_in_memory(database.url):
+        yield Check(
+            "error",
+            "db.in_memory",
+            f"The database {name!r} lives in the memory of one process, and is gone with it.",
+            'Database("postgresql://..."), or a file: Database("sqlite:///app.db")',
+        )
+    if database.engine.echo:
+        yield Check(
+            "warning",
+            "db.echo",
+            f"Every statement of the database {name!r} is logged with its values.",
+            "Leave out echo=True.",
+        )
 
 
 def _by_name(databases: Iterable[Database]) -> dict[str, Database]:

@@ -26,6 +26,8 @@ def install(database: "Database", app: "App") -> None:
     """Opens the database with the application, and gives each request a unit of work."""
     app.add_lifespan(database.lifespan)
     app.add_stage(UnitsOfWork(database))
+    for each in database.databases.values():
+        app.add_readiness(f"database {each.name}", each.ping)
     if database.query_budget is not None and is_watched(app):
         app.add_stage(QueryBudget(database.query_budget, warn="PYTEST_VERSION" in os.environ))
     app.add_exception_handler(Unavailable, _unavailable)
