@@ -437,3 +437,55 @@ def test_a_reply_that_nobody_takes_does_not_keep_a_closed_connection_open() -> N
         clocks[0].later(61)
 
         until(lambda: not connections(live))
+
+
+# A connection that ends while its client is still sending
+
+
+def still_sending(live: Live, clocks: list[ManualClock]) -> socket.socket:
+    """A client that has its refusal and goes on sending, which is heard out."""
+    client = live.connect()
+    client.sendall(b"GET / HTTP/1.1\r\nHost : t\r\n\r\n")
+    assert ended(client) == [400]
+    client.sendall(b"more " * 1000)
+    assert any(each._lingers for each in connections(live))
+    return client
+
+
+def test_a_client_that_goes_on_sending_after_its_refusal_is_cut_in_the_end(clocked: Any) -> None:
+    live, clocks, seen = clocked
+    with still_sending(live, clocks):
+        clocks[0].later(5.1)
+
+        until(lambda: not connections(live))
+
+    assert seen == []
+
+
+def test_a_server_that_ends_does_not_hear_anybody_out(clocked: Any) -> None:
+    live, clocks, _ = clocked
+    with still_sending(live, clocks):
+        live.server.should_exit = True
+
+        until(lambda: not live.thread.is_alive())
+
+
+@pytest.mark.parametrize("coding", ["length", "chunks"])
+@pytest.mark.parametrize(("size", "status"), [(1000, 200), (1001, 413)])
+def test_a_body_may_be_as_large_as_the_application_says(
+    coding: str, size: int, status: int
+) -> None:
+    app = App(openapi_url=None, max_body_size=1000)
+
+    @app.post("/x")
+    async def take(request: Request) -> int:
+        return len(await request.body())
+
+    body = b"a" * size
+    header = f"Content-Length: {size}"
+    if coding == "chunks":
+        header, body = "Transfer-Encoding: chunked", b"%x\r\n%b\r\n0\r\n\r\n" % (size, body)
+    with served(app) as live:
+        outcome = Twin(live, []).outcome(request("/x", "POST", header, body=body))
+
+    assert outcome.statuses == [status]

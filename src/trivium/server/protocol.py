@@ -85,7 +85,9 @@ class DirectProtocol(asyncio.Protocol):
         self.root_path = config.root_path
         self.forwarded, serve = _entry(self.app)
         self._serve: Serve = serve or self._serve_asgi
-        self._start = starter(self.loop, in_empty_context=config.reset_contextvars)
+        # not in every release of uvicorn that serves
+        in_empty_context: bool = getattr(config, "reset_contextvars", False)
+        self._start = starter(self.loop, in_empty_context=in_empty_context)
         self.clock = self.clock_of(self.loop)
         self._limit = config.limit_concurrency
         access = logging.getLogger("uvicorn.access")
