@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy.orm.attributes import instance_dict, instance_state
 from trivium.db.errors import FieldError
 from trivium.db.execution import execute
 from trivium.db.queries.identity import key_of
+from trivium.db.queries.inserting_many import many_stored_directly
 from trivium.db.transactions import atomic
 from trivium.db.units import current_unit
 
@@ -76,17 +78,30 @@ async def insert(
     if batch_size is not None and batch_size < 1:
         raise FieldError(f"batch_size={batch_size} is not a number of rows")
     for each in instances:
-        if not isinstance(each, model):
+        if type(each) is not model and not isinstance(each, model):
             raise FieldError(f"{each!r} is not a {model.__name__}")
     if not instances:
         return instances
     mapper: Mapper[Any] = inspect(model)
     if len(mapper.tables) != 1:
         raise FieldError(f"{model.__name__} is spread over several tables; save() each instance")
-    async with atomic(using, savepoint=False):
-        for part in _parts(instances, batch_size or BATCH):
-            for names, group in _by_columns(mapper, part):
-                await _insert(mapper, names, group, using, conflicts)
+    tied = []
+    if mapper.relationships:
+        tied = [each for each in instances if _take_keys(each, mapper)]
+    parts = list(_parts(instances, batch_size or BATCH))
+    if len(parts) == 1 and not conflicts.any:
+        groups = list(_by_columns(mapper, instances))
+        lane = current_unit().lane(using)
+        if len(groups) == 1 and await many_stored_directly(mapper, *groups[0], lane):
+            return instances
+    async with atomic(using, savepoint=False) as session:
+        # the other sides of relations know of instances that the session does not know yet
+        with session.sync_session.no_autoflush if tied else nullcontext():
+            for part in parts:
+                for names, group in _by_columns(mapper, part):
+                    await _insert(mapper, names, group, using, conflicts)
+        if tied and not conflicts.any:
+            session.add_all(tied)
     return instances
 
 
@@ -115,6 +130,9 @@ def _by_columns(
     if not sometimes:
         yield tuple(always), instances
         return
+    if all(instance_dict(each).get(name) is None for name in sometimes for each in instances):
+        yield tuple(always), instances
+        return
     groups: dict[tuple[str, ...], list[Any]] = {}
     for each in instances:
         values = instance_dict(each)
@@ -136,7 +154,6 @@ async def _insert(
     pairs = list(zip(keys, names, strict=True))
     rows = []
     for each in instances:
-        _take_keys(each, mapper)
         values = instance_dict(each)
         rows.append({key: values.get(name) for key, name in pairs})
     database = current_unit().lane(using).database
@@ -161,18 +178,21 @@ async def _insert(
             _as_stored(each, mapper)
 
 
-def _take_keys(instance: Any, mapper: Mapper[Any]) -> None:
-    """The keys of related instances that were given instead of their keys."""
+def _take_keys(instance: Any, mapper: Mapper[Any]) -> bool:
+    """Takes the keys of related instances that were given instead; whether there were any."""
     values = instance_dict(instance)
+    found = False
     for relation in mapper.relationships:
         other = values.get(relation.key)
         if other is None or relation.uselist or relation.direction.name != "MANYTOONE":
             continue
+        found = True
         for remote, local in relation.synchronize_pairs:
             name = mapper.get_property_by_column(local).key
             key = relation.mapper.get_property_by_column(remote).key
             if values.get(name) is None:
                 values[name] = getattr(other, key)
+    return found
 
 
 def _as_stored(instance: Any, mapper: Mapper[Any]) -> None:
