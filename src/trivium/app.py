@@ -513,11 +513,10 @@ class App(Starlette):
 
         The same request through ``__call__`` gets the same answer.
         """
+        # which has the handlers and the container too
         ex.app = self
-        ex.container = self.container
         if self.dependency_overrides:
             ex.overrides = self.dependency_overrides
-        ex.handlers = self.exception_handlers
         if self.root_path:
             scope = ex.scope
             scope["root_path"] = self.root_path

@@ -27,8 +27,21 @@ _WITHOUT_BODY = frozenset({204, 304})
 _JSON_HEAD = b"%b%b%bcontent-length: %d\r\ncontent-type: application/json\r\n\r\n%b"
 
 
+class _OfApp:
+    """An attribute of the application, until the exchange has one of its own."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, ex: "DirectExchange", owner: type["DirectExchange"]) -> Any:
+        return getattr(ex.app, self._name)
+
+
 class DirectExchange(Exchange):
     """A request as the connection has framed it."""
+
+    container: Any = _OfApp("container")
+    handlers: Any = _OfApp("exception_handlers")
 
     is_lost = False
     """Whether the client, or the connection, has gone."""
@@ -491,10 +504,10 @@ class DirectExchange(Exchange):
 
 _OFTEN = (
     *("connection_below", "method", "path", "raw_path", "query_string", "raw_headers", "version"),
-    *("keep_alive", "_has_all", "app", "container", "handlers", "route", "path_params"),
+    *("keep_alive", "_has_all", "app", "route", "path_params"),
     *("_endpoint", "sent_bytes", "reply_started", "has_begun", "status", "is_complete"),
-    *("around", "began", "seconds", "id", "_seen", "header_map", "late"),
-    *("_received", "_is_given", "_is_begun"),
+    *("around", "began", "seconds", "id", "_seen", "header_map", "late", "on_lost"),
+    *("_received", "_is_given", "_is_begun", "_body"),
 )
 """The attributes that most requests have. CPython keeps the first 30 that any instance of a class
 has had without a dictionary for each; one that sets a name beyond them gets a dictionary, which
