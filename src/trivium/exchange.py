@@ -223,6 +223,8 @@ class Exchange:
     late, and where a body shows in the headers."""
     on_lost: "Callable[[Exchange], None] | None" = None
     """Called by a direct connection when the client goes away before the reply is complete."""
+    is_lost = False
+    """Whether a direct connection has seen the client go away."""
     ended: "Callable[[Exchange], Awaitable[None]] | None" = None
     """What to do where a stage has cancelled the request."""
     reply_started = False
@@ -312,6 +314,10 @@ class Exchange:
     def allow(self, seconds: float, on_late: "Callable[[Exchange], None]") -> None:
         """Has a direct connection call ``on_late`` where the reply has not begun by then; it may be
         a second late."""
+
+    def when_lost(self, callback: "Callable[[], object] | None") -> None:
+        """Has a direct connection call ``callback`` where the client goes away before the reply is
+        complete, or has gone; for whoever sends the reply. ``None``: nothing any more."""
 
     # What the request says
 

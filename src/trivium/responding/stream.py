@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from anyio import CapacityLimiter
 from starlette.responses import Response, StreamingResponse
-from starlette.types import Send
+from starlette.types import Receive, Scope, Send
 
 from trivium.binding.fields import DumpOptions, Field
 from trivium.exchange import Exchange
@@ -28,9 +28,24 @@ class StreamReply(StreamingResponse):
     generator has run its ``finally`` by then, whatever became of the client.
     """
 
-    def __init__(self, open_chunks: Open, **options: Any) -> None:
+    def __init__(self, open_chunks: Open, ex: Exchange, **options: Any) -> None:
         super().__init__(content=(), **options)
         self._open_chunks = open_chunks
+        self._exchange = ex
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        ex = self._exchange
+        if not ex.is_direct or receive != ex.receive:
+            await super().__call__(scope, receive, send)
+            return
+        # The connection tells of the client's absence: no task has to ask for it.
+        try:
+            await _relay_to(self, self._open_chunks, send, ex)
+        finally:
+            # it holds the chunks, and what they are made by holds the exchange
+            ex.when_lost(None)
+        if self.background is not None:
+            await self.background()
 
     async def stream_response(self, send: Send) -> None:
         await _relay_to(self, self._open_chunks, send)
@@ -57,6 +72,7 @@ def stream_finisher(
         encode = encoder(ex)
         response = StreamReply(
             lambda: sse_stream(items, encode, limiter=_limiter(ex), shutdown=shutdown_of(ex.scope)),
+            ex,
             media_type="text/event-stream",
             headers=STREAM_HEADERS,
             **response_arguments(ex, status_code),
@@ -68,6 +84,7 @@ def stream_finisher(
         encode = encoder(ex)
         response = StreamReply(
             lambda: jsonl_stream(items, encode, limiter=_limiter(ex)),
+            ex,
             media_type="application/jsonl",
             **response_arguments(ex, status_code),
         )
@@ -105,8 +122,12 @@ def _limiter(ex: Exchange) -> CapacityLimiter | None:
     return CapacityLimiter(1) if ex.is_holding else None
 
 
-async def _relay_to(response: StreamingResponse, open_chunks: Open, send: Send) -> None:
+async def _relay_to(
+    response: StreamingResponse, open_chunks: Open, send: Send, direct: Exchange | None = None
+) -> None:
     async with open_chunks() as chunks:
+        if direct is not None:
+            direct.when_lost(chunks.leave)
         await send(
             {
                 "type": "http.response.start",
@@ -117,4 +138,5 @@ async def _relay_to(response: StreamingResponse, open_chunks: Open, send: Send) 
         await chunks.pour(
             lambda chunk: send({"type": "http.response.body", "body": chunk, "more_body": True})
         )
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
+    if direct is None or not direct.is_lost:
+        await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -68,6 +68,7 @@ class DirectExchange(Exchange):
     _taken = 0
     has_begun = False
     """Whether anything of the reply has been written."""
+    _tell_sender: Callable[[], object] | None = None
     _held_head: bytes | None = None
     """A head that waits for the first piece of its body."""
 
@@ -231,12 +232,19 @@ class DirectExchange(Exchange):
         self._has_all = True
         self._wake()
 
+    def when_lost(self, callback: Callable[[], object] | None) -> None:
+        if callback is not None and self.is_lost:
+            callback()
+        self._tell_sender = callback
+
     def lose(self) -> None:
         """The connection is lost: nothing more will come, and nothing can be sent."""
         if not self.is_complete:
             self.is_lost = True
             if self.on_lost is not None:
                 self.on_lost(self)
+            if self._tell_sender is not None:
+                self._tell_sender()
         self._wake()
 
     def _wake(self) -> None:
