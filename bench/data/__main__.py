@@ -27,7 +27,7 @@ PROGRAMS = {
     "tortoise_models": "Tortoise",
     "piccolo_tables": "Piccolo",
 }
-DATABASE = "trivium_bench"
+DATABASE = f"trivium_bench_{os.getpid()}"
 
 
 def _arguments() -> argparse.Namespace:
