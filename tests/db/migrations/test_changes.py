@@ -277,6 +277,23 @@ async def test_a_column_that_needs_a_value_is_asked_about(history: History) -> N
     assert await history.rows("SELECT price FROM flight") == [(3,)]
 
 
+@pytest.mark.essential
+async def test_a_colon_in_a_value_is_a_colon(history: History) -> None:
+    await history.become(flight(column(sa.String(9))))
+    await history.insert("flight", {"id": 1, "price": None})
+
+    await history.become(
+        flight(
+            column(sa.String(9), nullable=False, default=":a"),
+            sa.Column("gate", sa.String(9), nullable=False, default="at :b"),
+            sa.CheckConstraint(r"gate <> '\:c'", name="gate"),
+        )
+    )
+
+    assert await history.rows("SELECT price, gate FROM flight") == [(":a", "at :b")]
+    assert await history.changes() == []
+
+
 async def test_a_value_that_nobody_gives_is_an_error_that_names_the_column(
     history: History,
 ) -> None:

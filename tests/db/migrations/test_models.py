@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from tests.db.migrations.schema import History
 from tests.db.servers import empty_database
 from trivium.db import CASCADE, Database, Model, foreign_key
+from trivium.db.migrations import Migrations
 
 
 class Base(Model, base=True):
@@ -69,3 +70,32 @@ async def test_what_was_written_on_sqlite_runs_elsewhere(
         await elsewhere.migrate()
 
         assert await elsewhere.changes() == []
+
+
+class Shared(Model, base=True):
+    """Models of two databases."""
+
+
+class Here(Shared):
+    name: Mapped[str]
+
+
+class There(Shared):
+    name: Mapped[str]
+
+    class Meta:
+        using = "analytics"
+
+
+@pytest.mark.on("sqlite")
+async def test_a_model_that_another_database_holds_is_not_migrated(tmp_path: Any) -> None:
+    async with (
+        Database(f"sqlite:///{tmp_path}/a.db", models=Shared) as first,
+        Database(f"sqlite:///{tmp_path}/b.db", models=Shared, name="analytics") as second,
+    ):
+        tables = [
+            {table for each in Migrations.of(database, tmp_path).metadatas for table in each.tables}
+            for database in (first, second)
+        ]
+
+    assert tables == [{"here"}, {"here", "there"}]

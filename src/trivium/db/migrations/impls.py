@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.reflection import Inspector
+from sqlalchemy.sql.elements import TextClause
 
 from trivium.db.migrations.enums import create_type
 from trivium.db.migrations.errors import MigrationError
@@ -53,6 +54,10 @@ class _Named(DefaultImpl):
             PrimaryKeyConstraint("version_num", name=f"{version_table}_pkc"),
             schema=version_table_schema,
         )
+
+    def render_ddl_sql_expr(self, *arguments: Any, **options: Any) -> str:
+        # What is compiled has lost the sign that a colon in it is a colon.
+        return verbatim(super().render_ddl_sql_expr(*arguments, **options))
 
 
 class PostgreSQL(_Named, PostgresqlImpl):
@@ -147,9 +152,10 @@ class SQLite(_Named, SQLiteImpl):
         gone = columns - {column.name for column in new.columns}
         for check in table.constraints:
             if isinstance(check, CheckConstraint) and check.name is None:
-                text = str(check.sqltext)
-                if not any(mentions(text, name) for name in gone):
-                    new.append_constraint(CheckConstraint(text))
+                condition: Any = check.sqltext
+                if not any(mentions(condition.text, name) for name in gone):
+                    new.append_constraint(CheckConstraint(condition.text))
+        _without_parameters(new)
 
     def _keep_options(self, old: Table, new: Table) -> None:
         """What stands after the columns of a table, or beside its key, and is not read back."""
@@ -163,6 +169,22 @@ class SQLite(_Named, SQLiteImpl):
         options["autoincrement"] = bool(re.search(r"\bAUTOINCREMENT\b", words))
         options["with_rowid"] = "WITHOUT" not in after
         options["strict"] = "STRICT" in after
+
+
+def verbatim(sql: str) -> str:
+    """SQL in which a colon is a colon, and no parameter of SQLAlchemy's begins there."""
+    return re.sub(r"(?<![:\w\\]):(?=\w)", r"\:", sql)
+
+
+def _without_parameters(table: Table) -> None:
+    """Takes the colons in what was read back for colons."""
+    for constraint in table.constraints:
+        if isinstance(constraint, CheckConstraint) and isinstance(constraint.sqltext, TextClause):
+            constraint.sqltext = text(verbatim(constraint.sqltext.text))
+    for column in table.columns:
+        default: Any = column.server_default
+        if default is not None and isinstance(getattr(default, "arg", None), TextClause):
+            default.arg = text(verbatim(default.arg.text))
 
 
 def mentions(sql: str, name: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from alembic.operations import ops
 from sqlalchemy import Column, DefaultClause, Table, text
 
+from trivium.db.migrations.impls import verbatim
 from trivium.db.migrations.questions import Questions
 
 
@@ -177,7 +178,7 @@ def _with_default(
         copy.type,
         *[key._copy() for key in column.foreign_keys],
         nullable=False,
-        server_default=text(value),
+        server_default=text(verbatim(value)),
         comment=column.comment,
     )
     operation.column = with_value
@@ -188,7 +189,7 @@ def _with_default(
             schema=table.schema,
             existing_type=column.type,
             existing_nullable=False,
-            existing_server_default=DefaultClause(text(value)),
+            existing_server_default=DefaultClause(text(verbatim(value))),
             existing_comment=column.comment,
             modify_server_default=None,
         )
@@ -205,7 +206,8 @@ def _filled(
         if table.schema:
             name = f"{quote(table.schema)}.{name}"
         column = quote(operation.column_name)
-        yield ops.ExecuteSQLOp(f"UPDATE {name} SET {column} = {value} WHERE {column} IS NULL")
+        filled = f"UPDATE {name} SET {column} = {verbatim(value)} WHERE {column} IS NULL"
+        yield ops.ExecuteSQLOp(filled)
 
 
 def default_of(column: Column[Any], dialect: Any) -> str | None:

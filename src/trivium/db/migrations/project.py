@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from sqlalchemy import MetaData
+
+from trivium.db.models.base import Model
+
 if TYPE_CHECKING:
-    from sqlalchemy import MetaData
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from trivium.db.database import Database
@@ -40,8 +43,12 @@ class Migrations:
 
     @classmethod
     def of(cls, database: Database, directory: Path, *, keep: Iterable[str] = ()) -> Self:
-        """For the models that the database was given."""
-        return cls(database, directory, tuple(database.metadatas), frozenset(keep))
+        """For the models that the database was given, but those that another one holds.
+
+        That is said by ``Meta.using`` of a model.
+        """
+        metadatas = tuple(_held_by(database.name, each) for each in database.metadatas)
+        return cls(database, directory, metadatas, frozenset(keep))
 
     @property
     def engine(self) -> AsyncEngine:
@@ -52,3 +59,26 @@ class Migrations:
     def name(self) -> str:
         """What the database is called in messages."""
         return self.database.name
+
+
+def _held_by(name: str, metadata: MetaData) -> MetaData:
+    """The tables without those of models that say that they are in another database."""
+    elsewhere = {
+        mapper.local_table
+        for model in _models()
+        if model.metadata is metadata
+        for mapper in model.registry.mappers
+        if getattr(getattr(mapper.class_, "_meta", None), "using", None) not in (None, name)
+    }
+    if not elsewhere:
+        return metadata
+    held = MetaData(naming_convention=metadata.naming_convention)
+    for table in metadata.tables.values():
+        if table not in elsewhere:
+            table.to_metadata(held)
+    return held
+
+
+def _models() -> list[type[Model]]:
+    """``Model`` and its bases that have tables of their own."""
+    return [Model, *(each for each in Model.__subclasses__() if "metadata" in vars(each))]
