@@ -6,6 +6,7 @@ import contextlib
 import logging
 import socket
 import ssl
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -341,3 +342,26 @@ def test_a_unix_socket_is_served_without_an_address(tmp_path: Path) -> None:
     listener.close()
 
     assert said[0] == said[1]
+
+
+def test_what_the_lifespan_gives_is_in_the_state_of_each_request() -> None:
+    def make(seen: list[Any]) -> App:
+        @contextlib.asynccontextmanager
+        async def lifespan(app: App) -> AsyncIterator[dict[str, Any]]:
+            yield {"pool": ["shared"]}
+
+        app = App(openapi_url=None, lifespan=lifespan)
+
+        @app.get("/x")
+        async def state(request: Request) -> list[Any]:
+            request.state.pool.append("x")
+            request.state.own = 1
+            return [request.state.pool, sorted(request.scope["state"])]
+
+        return app
+
+    with twins(make, lifespan="on") as both:
+        direct, uvicorn = both.outcomes(request("/x", closes=False) * 2 + request("/x"))
+
+    assert direct == uvicorn
+    assert direct.bodies[2] == b'[["shared","x","x","x"],["own","pool"]]'

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.server.differences import DIFFERENCES
+from tests.server.made_up import cut, sound_requests, streams
 from tests.server.requests import CHUNKED, MALFORMED, NEXT, VALID, post, request
 from tests.server.twins import Twins, as_app, as_asgi, twins
 
@@ -109,6 +112,20 @@ def test_a_thousand_requests_to_change_the_protocol_are_answered(served: Twins) 
     direct = served.direct.outcome(once * 1000 + request("/end"))
 
     assert direct.statuses == [200] * 1001
+
+
+@given(data=st.data())
+@settings(max_examples=30)
+def test_requests_in_any_pieces_are_the_same_on_a_socket(
+    served: Twins, data: st.DataObject
+) -> None:
+    pieces = data.draw(cut(streams(sound_requests()).map(lambda sent: sent + request("/end"))))
+
+    direct, uvicorn = served.outcomes(*pieces)
+
+    assert direct.seen == uvicorn.seen
+    assert direct.bodies == uvicorn.bodies
+    assert direct.paths[-1] == "/end"
 
 
 def test_a_thousand_requests_in_one_packet_are_answered_in_order(served: Twins) -> None:

@@ -479,6 +479,7 @@ class DirectExchange(Exchange):
             return
         below = self.connection_below
         if self.has_begun:
+            self.lose()  # what the application has left running has nobody to send to
             below.close()
             return
         self.keep_alive = False

@@ -54,11 +54,11 @@ class Clock:
         self._timer = self._loop.call_later(TICK, self._tick)
 
     def _tick(self) -> None:
-        self.look(self._loop.time())
+        self._timer = None
         if self._connections:
+            # first, so that the failure of one connection does not stop the clock of the others
             self._wind()
-        else:
-            self._timer = None
+        self.look(self._loop.time())
 
 
 _clocks: WeakKeyDictionary[AbstractEventLoop, Clock] = WeakKeyDictionary()
