@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -456,3 +457,26 @@ async def test_rows_of_models_are_reached_in_a_data_migration(two: History, tmp_
     await two.migrate()
 
     assert await two.rows("SELECT id FROM a") == [(7,)]
+
+
+@pytest.mark.on("mariadb")
+async def test_a_statement_that_was_running_when_it_was_killed_may_be_done_already(
+    two: History,
+) -> None:
+    """Noted as running and not as done: the server knows whether it is."""
+    by_hand(two, "0003_c", f"{create('c')}; op.execute('SELECT nothing')", down="0002_b")
+    with pytest.raises(MigrationFailed):
+        await two.migrate()
+    created = "CREATE TABLE c (\n\tid INTEGER NOT NULL AUTO_INCREMENT, \n\tPRIMARY KEY (id)\n)"
+    state = json.dumps({"digest": "", "running": created})
+    async with two.database.engine.begin() as connection:
+        await connection.execute(
+            sa.text("UPDATE trivium_migration_progress SET done = 0, state = :state"),
+            {"state": state},
+        )
+    by_hand(two, "0003_c", create("c"), down="0002_b")
+
+    await two.migrate()
+
+    assert await two.tables() == {"a", "b", "c"}
+    assert await applied(two) == ["0001_a", "0002_b", "0003_c"]
