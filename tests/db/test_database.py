@@ -21,10 +21,12 @@ from trivium.db import (
     MissingDriver,
     Model,
     PoolExhausted,
+    TransactionMisuse,
     Unavailable,
     atomic,
     current_session,
     execute,
+    stream,
 )
 from trivium.db import urls as urls_module
 from trivium.db.errors import translated
@@ -294,3 +296,43 @@ def test_what_does_not_belong_in_production_is_found_by_the_check() -> None:
 
     assert (found["db.in_memory"], found["db.echo"]) == ("error", "warning")
     assert "db.echo" not in {check.id for check in app.checks()}
+
+
+@pytest.mark.on("postgresql")
+async def test_psycopg_does_the_same_as_asyncpg(database_url: str) -> None:
+    url = database_url.replace("postgresql://", "postgresql+psycopg://")
+    async with Database(url, models=Base, pool_size=2, max_overflow=0) as database:
+        await database.create_tables()
+        async with database.session() as own:
+            await execute(INSERT, {"code": "UA"}, write=True)
+            with pytest.raises(IntegrityFailure) as refused:
+                await execute(INSERT, {"code": "UA"}, write=True)
+            assert refused.value.kind == "unique"
+            with pytest.raises(ZeroDivisionError):
+                async with atomic():
+                    await execute(INSERT, {"code": "AA"})
+                    _ = 1 / 0
+            assert await seen() == "UA"
+            assert not own.in_transaction()
+            assert database.engine.pool.checkedout() == 0
+            statement = select(Airline.code)
+            assert [row async for row in (await stream(statement)).scalars()] == ["UA"]
+    async with Database("postgresql+psycopg://postgres@127.0.0.1:1/none") as away, away.session():
+        with pytest.raises(Unavailable, match="cannot be reached"):
+            await execute(text("SELECT 1"))
+
+
+async def test_a_transaction_cannot_begin_in_the_middle_of_a_stream(tmp_path: Path) -> None:
+    async with Database(f"sqlite:///{tmp_path / 'a.db'}", models=Base) as database:
+        await database.create_tables()
+        async with database.session(), atomic():
+            await execute(INSERT, {"code": "UA"})
+        async with database.session() as own:
+            rows = await stream(select(Airline.code))
+            with pytest.raises(TransactionMisuse, match="A stream is being read"):
+                async with atomic():
+                    raise NotImplementedError
+            assert await rows.scalar_one() == "UA"
+            await own.rollback()
+            async with atomic():
+                await execute(INSERT, {"code": "AA"})
