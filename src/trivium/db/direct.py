@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.util.concurrency import greenlet_spawn
 
 from trivium.db.errors import DbError, Unavailable
 from trivium.db.sessions import refuse_concurrent
+from trivium.db.taking import taken
 from trivium.db.units import Lane
 from trivium.db.watching import noted
 
@@ -77,7 +77,7 @@ async def _sent(lane: Lane, engine: Any, sql: str, arguments: tuple[Any, ...]) -
     lane.user = task
     try:
         try:
-            connection = await greenlet_spawn(engine.pool.connect)
+            connection = await taken(engine)
         except Exception:
             return None  # the usual way tells why
         noted(sql, arguments)

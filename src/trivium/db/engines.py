@@ -9,26 +9,36 @@ handed out, one that was in use a moment ago is not.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import URL, event
+from sqlalchemy import URL, Dialect, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.util.concurrency import in_greenlet
 
 from trivium.db.errors import CannotConnect
 from trivium.db.watching import watched
 
-__all__ = ["READING", "is_in_memory", "make_engine", "reading_from"]
+__all__ = [
+    "ALIVE_FOR",
+    "READING",
+    "RETURNED",
+    "broken_connections",
+    "is_in_memory",
+    "make_engine",
+    "reading_from",
+]
 
 READING = "trivium_reading"
 """The execution option of connections that read outside of transactions."""
 
-_ALIVE_FOR = 1.0
+ALIVE_FOR = 1.0
 """Seconds in the pool for which a connection is taken to be alive."""
 
-_RETURNED = "trivium_returned"
+RETURNED = "trivium_returned"
 
 
 _CONNECT_TIMEOUT = {"asyncpg": "timeout", "psycopg": "connect_timeout"}
@@ -63,6 +73,7 @@ def make_engine(
     engine = create_async_engine(url, **{**pool, **options, "connect_args": arguments})
     _tell_who_is_away(engine)
     watched(engine)
+    _note_the_broken(engine)
     if kind == "sqlite":
         _prepare_sqlite(engine, round(busy_timeout * 1000))
     if not is_in_memory(url):
@@ -148,15 +159,39 @@ def _if_in_transaction(end: Callable[[Any], None]) -> Callable[[Any], None]:
     return call
 
 
+_broken: WeakKeyDictionary[Dialect, set[object]] = WeakKeyDictionary()
+
+
+def broken_connections(dialect: Dialect) -> Collection[object]:
+    """Those of an engine's pool that were lost, and are to be made anew when they are needed."""
+    return _broken.get(dialect, ())
+
+
+def _note_the_broken(engine: AsyncEngine) -> None:
+    broken = _broken[engine.dialect] = set()
+
+    def lost(connection: object, record: object, error: object) -> None:
+        broken.add(record)
+
+    def made(connection: object, record: object) -> None:
+        broken.discard(record)
+
+    event.listen(engine.sync_engine, "invalidate", lost)
+    event.listen(engine.sync_engine, "connect", made)
+
+
 def _ask_the_idle(engine: AsyncEngine) -> None:
     dialect = engine.sync_engine.dialect
 
     def checked_in(connection: Any, record: Any) -> None:
-        record.info[_RETURNED] = time.monotonic()
+        record.info[RETURNED] = time.monotonic()
 
     def checked_out(connection: Any, record: Any, fairy: object) -> None:
-        returned = record.info.get(_RETURNED)
-        if returned is None or time.monotonic() - returned < _ALIVE_FOR:
+        if not in_greenlet():
+            # nobody can wait for the answer here; who takes it this way finds out
+            return
+        returned = record.info.get(RETURNED)
+        if returned is None or time.monotonic() - returned < ALIVE_FOR:
             return
         try:
             alive = dialect.do_ping(connection)
