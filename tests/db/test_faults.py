@@ -22,6 +22,7 @@ from trivium.db import (
     SerializationFailure,
     Unavailable,
     atomic,
+    engines,
     execute,
     session,
 )
@@ -80,6 +81,22 @@ async def test_connections_killed_in_the_pool_are_not_noticed(
     await to_thread(kill, database_url)
 
     assert await count(database) == 0
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+@pytest.mark.on("postgresql")
+async def test_one_that_has_lain_idle_is_asked_whether_it_lives_before_a_transaction(
+    database: Database, database_url: str, driver: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "ALIVE_FOR", -1.0)
+    url = database_url.replace("postgresql:", f"postgresql+{driver}:")
+    async with Database(url, models=Base) as other:
+        await count(other)
+        await to_thread(kill, database_url)
+        async with other.session(), atomic():
+            await execute(INSERT, {"code": "UA"})
+
+        assert await count(other) == 1
 
 
 @pytest.mark.on("postgresql")
