@@ -620,6 +620,8 @@ def _entry(app: Any) -> tuple[ProxyHeadersMiddleware | None, Serve | None]:
         forwarded = copy(app)
         app, forwarded.app = app.app, _nothing
     if isinstance(app, App) and type(app).__call__ is App.__call__:
+        if any(stage.decides_clients for stage in app.stages):
+            forwarded = None
         return forwarded, app.serve_exchange
     return None, None
 

@@ -45,6 +45,7 @@ class TrustedProxies(Stage):
     """
 
     place = 20
+    decides_clients = True
 
     def __init__(
         self,
@@ -54,14 +55,13 @@ class TrustedProxies(Stage):
         host: bool = False,
     ) -> None:
         self.proxies = Networks(proxies)
-        self._trusts_none = not self.proxies
+        if not self.proxies:
+            # a connection's peer is its client anyway
+            self.skips = frozenset({"enter"})
         self.header = header
         self.host = host
 
     def enter(self, ex: Exchange) -> None:
-        if self._trusts_none:
-            ex.seen_alone()
-            return
         peer = ex.peer
         if (None if peer is None else peer[0]) not in self.proxies:
             ex.seen_alone()
@@ -97,7 +97,7 @@ class TrustedProxies(Stage):
 
     def checks(self, app: Any, *, deploy: bool) -> Iterable[Check]:
         """What ``trivium check`` says of it."""
-        if deploy and self._trusts_none:
+        if deploy and not self.proxies:
             yield Check(
                 "info",
                 "stages.no_proxy",

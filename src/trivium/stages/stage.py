@@ -43,6 +43,8 @@ class Stage:
     """Whether ``leave`` reads ``ex.began`` or ``ex.seconds``."""
     needs_headers: ClassVar[bool] = False
     """Whether it reads ``ex.header_map`` of every request."""
+    decides_clients: ClassVar[bool] = False
+    """Whether it says who the client is, so that uvicorn's own idea of it does not count."""
     leaves_direct: ClassVar[bool] = True
     """Whether ``leave`` has anything to do for a request of a direct connection."""
     smallest: int = 0
