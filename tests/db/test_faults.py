@@ -396,10 +396,10 @@ async def test_writers_of_sqlite_take_turns(tmp_path: Any) -> None:
 
         async with database.session(), atomic():
             await execute(INSERT, {"code": "0"})
-        await gather(*(raise_by_one() for _ in range(20)))
+        await gather(*(raise_by_one() for _ in range(8)))
 
         async with database.session():
-            assert (await execute(text("SELECT name FROM airlines"))).scalar_one() == "20"
+            assert (await execute(text("SELECT name FROM airlines"))).scalar_one() == "8"
 
 
 # -- Clients and disks -----------------------------------------------------------------------------

@@ -147,11 +147,10 @@ async def test_a_write_by_execute_commits_by_itself(airlines: Database) -> None:
         assert await count() == 1
 
 
+@pytest.mark.on("postgresql", "mariadb")
 async def test_a_unit_of_its_own_inside_of_another_one_is_another_transaction(
-    airlines: Database, database_kind: str
+    airlines: Database,
 ) -> None:
-    if database_kind == "sqlite":
-        pytest.skip("SQLite has one writer, and readers see what is committed")
     async with airlines.session(), atomic():
         await execute(text("INSERT INTO airlines VALUES ('UA', 'United')"), write=True)
         async with airlines.session():
