@@ -161,6 +161,8 @@ ORDERED = [
     '.values_list("id", "x")',
     'Flight.objects.annotate(x=Window(RowNumber(), partition_by=[F("origin")], order_by=["-distance'
     '", "id"])).filter(x__lte=2).order_by("origin", "x")',
+    'Flight.objects.annotate(x=Window(Rank(), partition_by=[F("airline")], order_by=["-distance"]))'
+    '.filter(x=1).order_by("id").values_list("number", "airline__name")',
     # unions
     'Flight.objects.filter(id__lt=4).union(Flight.objects.filter(id__gt=57)).order_by("id")',
     'Flight.objects.filter(id__lt=9).intersection(Flight.objects.filter(id__gt=5)).order_by("id")',

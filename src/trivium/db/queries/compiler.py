@@ -459,6 +459,9 @@ class _Compilation:
         inner.filters = tuple(q for q in self.state.filters if q not in late)
         inner.ordering, inner.limit, inner.offset = (), None, 0
         inner.lock, inner.distinct, inner.related = None, False, ()
+        if inner.grouped is None:
+            # the conditions and the order may name any column, whatever comes out
+            inner.output, inner.values = "instance", None
         compilation = _Compilation(inner, aliased(inner.model), self.context.parent)
         compilation.inner = False
         table = compilation.run(columns=compilation._flat_columns()).statement.subquery()
