@@ -7,12 +7,12 @@ slash; then the most specific frontend; then 404.
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol, TypeAlias
 
-from starlette._utils import get_route_path
 from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.routing import BaseRoute, Match, Mount, Route, WebSocketRoute
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from trivium.exchange import Exchange
 from trivium.routing.frontends import Frontends
@@ -23,7 +23,7 @@ from trivium.routing.table import Entry, Found, Table
 from trivium.routing.template import Template, parsed
 from trivium.routing.websocket import APIWebSocketRoute
 
-__all__ = ["Dispatcher"]
+__all__ = ["Dispatcher", "not_found"]
 
 Serve: TypeAlias = Callable[[Exchange], Awaitable[None]]
 
@@ -123,7 +123,7 @@ class Dispatcher:
         path = ex.path
         if not ex.is_websocket:
             if self.fallbacks.redirect_slashes and path != "/":
-                redirect = self._with_other_slash(ex.scope, path)
+                redirect = self._with_other_slash(ex, path)
                 if redirect is not None:
                     response = RedirectResponse(url=str(URL(scope=redirect)))
                     await response(ex.scope, ex.receive, ex.send)
@@ -132,21 +132,39 @@ class Dispatcher:
             if serve is not None:
                 await serve(ex)
                 return
+        if ex.app is not None and self.fallbacks.default is not_found and not ex.is_websocket:
+            # as it would say, without a scope
+            raise HTTPException(status_code=404)
         await self.fallbacks.default(ex.scope, ex.receive, ex.send)
 
-    def _with_other_slash(self, scope: Scope, path: str) -> Scope | None:
+    def _with_other_slash(self, ex: Exchange, path: str) -> Scope | None:
+        candidates = self.http.candidates(path.rstrip("/") if path.endswith("/") else path + "/")
+        if not candidates:
+            return None
+        scope = ex.scope
         other = dict(scope)
         if path.endswith("/"):
             other["path"] = scope["path"].rstrip("/")
         else:
             other["path"] = scope["path"] + "/"
-        for entry, values in self.http.candidates(get_route_path(other)):
+        for entry, values in candidates:
             if entry.decides:
                 if entry.route.matches(other)[0] is not Match.NONE:
                     return other
             elif entry.path_params(values) is not None:
                 return other
         return None
+
+
+async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers what no route answers: 404, or a closed WebSocket."""
+    if scope["type"] == "websocket":
+        await WebSocketClose()(scope, receive, send)
+        return
+    # inside an application its exception handlers make the reply
+    if "app" in scope:
+        raise HTTPException(status_code=404)
+    await PlainTextResponse("Not Found", status_code=404)(scope, receive, send)
 
 
 def _entry(order: int, route: BaseRoute) -> Entry:
@@ -210,7 +228,7 @@ def _refusal(allowed: set[str]) -> Serve:
     headers = {"Allow": ", ".join(sorted(allowed))}
 
     async def refuse(ex: Exchange) -> None:
-        if "app" in ex.scope:
+        if ex.app is not None or "app" in ex.scope:
             raise HTTPException(status_code=405, headers=headers)
         response = PlainTextResponse("Method Not Allowed", status_code=405, headers=headers)
         await response(ex.scope, ex.receive, ex.send)

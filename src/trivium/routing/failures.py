@@ -1,7 +1,7 @@
 """Errors on their way out: the handler that was registered for one makes the reply."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from starlette._utils import is_async_callable
 from starlette.concurrency import run_in_threadpool
@@ -12,8 +12,9 @@ from starlette.status import WS_1008_POLICY_VIOLATION
 from starlette.types import Scope
 from starlette.websockets import WebSocket
 
+from trivium.errors import HTTPException as OwnHTTPException
 from trivium.errors import RequestValidationError, WebSocketRequestValidationError
-from trivium.exchange import Exchange
+from trivium.exchange import JSON_TYPE, Exchange, Reply
 from trivium.responding.delivery import handed_over, run_promised
 from trivium.responding.encoders import jsonable_encoder
 from trivium.responding.plain import encode_json
@@ -141,7 +142,42 @@ def _handler_of(error: Exception, handlers: Handlers) -> Callable[..., Any] | No
     return None
 
 
+def _reply_of(ex: Exchange, handler: Callable[..., Any], error: Exception) -> Reply | None:
+    """What Trivium's own handlers answer, where no request has to be made for them to see."""
+    if ex.is_websocket:
+        return None
+    if handler is request_validation_exception_handler:
+        status = 422
+        try:
+            body = encode_json({"detail": cast(RequestValidationError, error).errors()})
+        except (ValueError, RecursionError):
+            return None
+    elif (
+        handler is http_exception_handler
+        and isinstance(error, HTTPException)
+        and type(error) in _PLAIN
+    ):
+        status, detail = error.status_code, error.detail
+        if error.headers is not None or type(detail) is not str or not allows_body(status):
+            return None
+        body = encode_json({"detail": detail})
+    else:
+        return None
+    return Reply(status, [(b"content-length", b"%d" % len(body)), JSON_TYPE], body)
+
+
+# what a program derives from them may have more to say
+_PLAIN = (HTTPException, OwnHTTPException)
+
+
 async def _answer(ex: Exchange, handler: Callable[..., Any], error: Exception) -> None:
+    reply = _reply_of(ex, handler, error)
+    if reply is not None:
+        gone = await handed_over(ex, reply)
+        error.__traceback__ = None
+        if gone is not None:
+            raise gone
+        return
     if is_async_callable(handler):
         response = await handler(ex.connection, error)
     else:

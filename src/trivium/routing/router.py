@@ -7,12 +7,10 @@ from functools import cached_property
 from typing import Any, Literal, Required, TypeVar
 
 from starlette import routing as starlette_routing
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Host, Match, Mount, NoMatchFound, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
-from starlette.websockets import WebSocketClose
 from typing_extensions import TypedDict, Unpack, deprecated
 
 from trivium.binding.defaults import DefaultPlaceholder, value_or_default
@@ -25,7 +23,7 @@ from trivium.binding.limits import (
 from trivium.binding.params import Depends
 from trivium.errors import DeclarationError, place_of
 from trivium.exchange import Exchange
-from trivium.routing.dispatch import Dispatcher
+from trivium.routing.dispatch import Dispatcher, not_found
 from trivium.routing.failures import failures_answered, handlers_in
 from trivium.routing.flat import FlatRoute, Included, best_match, described, flattened
 from trivium.routing.frontend import Frontend
@@ -526,17 +524,6 @@ class APIRouter(starlette_routing.Router):
     async def serve(self, ex: Exchange) -> None:
         """Serves one request or connection with the route that answers it."""
         await self.dispatcher.serve(ex)
-
-
-async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers what no route answers: 404, or a closed WebSocket."""
-    if scope["type"] == "websocket":
-        await WebSocketClose()(scope, receive, send)
-        return
-    # inside an application its exception handlers make the reply
-    if "app" in scope:
-        raise HTTPException(status_code=404)
-    await PlainTextResponse("Not Found", status_code=404)(scope, receive, send)
 
 
 def _within(route: BaseRoute, inclusion: Inclusion | None) -> BaseRoute:

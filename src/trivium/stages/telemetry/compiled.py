@@ -81,8 +81,8 @@ class ObservedDispatcher(Dispatcher):
                     break
         await super()._nowhere(ex)
 
-    def _with_other_slash(self, scope: Scope, path: str) -> Scope | None:
-        redirect = super()._with_other_slash(scope, path)
+    def _with_other_slash(self, ex: Exchange, path: str) -> Scope | None:
+        redirect = super()._with_other_slash(ex, path)
         if redirect is not None:
             _report(self._at(get_route_path(redirect), redirect))
         return redirect
