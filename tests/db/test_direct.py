@@ -18,6 +18,7 @@ from trivium.db import (
     CASCADE,
     ConcurrentUse,
     Database,
+    F,
     IntegrityFailure,
     InvalidValue,
     Model,
@@ -184,6 +185,27 @@ async def test_queries_of_one_shape_are_compiled_once(
 
     assert names == ["G1", "G2", "G3", "G4"]
     assert len(made) <= 1
+
+
+async def test_the_order_belongs_to_the_shape(database: Database) -> None:
+    async with database.session():
+        await Gate.objects.filter(id=2).update(width=None)
+        orders: list[Any] = [
+            "id",
+            "-id",
+            F("width").asc(nulls_last=True),
+            F("width").asc(nulls_first=True),
+            F("fee").desc(),
+        ]
+        found = [[gate.id for gate in await Gate.objects.order_by(each, "id")] for each in orders]
+
+    assert found == [
+        [1, 2, 3, 4, 5],
+        [5, 4, 3, 2, 1],
+        [1, 3, 4, 5, 2],
+        [2, 1, 3, 4, 5],
+        [5, 4, 3, 2, 1],
+    ]
 
 
 async def test_values_are_checked_for_each_query_of_a_shape(database: Database) -> None:

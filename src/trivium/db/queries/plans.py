@@ -23,6 +23,7 @@ from sqlalchemy.types import TypeEngine
 from trivium.db.errors import InvalidValue
 from trivium.db.queries.coercion import coerced, integer_limit
 from trivium.db.queries.compiler import compile_state
+from trivium.db.queries.expressions import F, Ordering
 from trivium.db.queries.q import Leaf, Q
 from trivium.db.queries.state import State
 
@@ -108,9 +109,11 @@ def _shape_of(state: State, leaves: list[Leaf]) -> Any:
         if part is None:
             return None
         filters.append(part)
-    ordering = state.ordering
-    if ordering and not all(type(term) is str and term != "?" for term in ordering):
-        return None
+    ordering: Any = state.ordering
+    if ordering and not all(type(term) is str for term in ordering):
+        ordering = tuple(map(_shape_of_term, ordering))
+        if None in ordering:
+            return None
     return (
         state.model,
         tuple(filters),
@@ -124,6 +127,15 @@ def _shape_of(state: State, leaves: list[Leaf]) -> Any:
         state.deferred,
         len(state.prefetches) and tuple(map(str, state.prefetches)),
     )
+
+
+def _shape_of_term(term: Any) -> Any:
+    """A term of the order as a part of a key; ``None`` for one that is more than a column."""
+    if type(term) is str:
+        return term
+    if type(term) is Ordering and type(term.expression) is F:
+        return (term.expression.name, term.descending, term.nulls_first, term.nulls_last)
+    return None
 
 
 def _shape_of_q(q: Any, leaves: list[Leaf]) -> Any:
