@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from trivium.db.models.base import (
         Model,
     )
+    from trivium.db.models.encryption import (
+        Encrypted,
+    )
     from trivium.db.models.mixins import (
         LiveManager,
         SoftDelete,
@@ -210,6 +213,7 @@ __all__ = [
     "DbError",
     "DenseRank",
     "DoesNotExist",
+    "Encrypted",
     "Exists",
     "Expression",
     "Extract",
@@ -350,6 +354,7 @@ _HOMES = {
         "stream",
     ),
     "models.base": ("Model",),
+    "models.encryption": ("Encrypted",),
     "models.mixins": (
         "LiveManager",
         "SoftDelete",

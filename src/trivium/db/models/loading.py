@@ -12,7 +12,7 @@ from sqlalchemy.orm import RelationshipProperty
 from sqlalchemy.orm.properties import ColumnProperty
 
 # The classes behind `lazy="raise"` and `defer(raiseload=True)`. Their names are private, and the
-# error is all that is changed, so a test compares what stands here with the installed release.
+# error is all that is changed: the tests of what is not loaded fail where a release changes them.
 from sqlalchemy.orm.strategies import _DeferredColumnLoader, _LazyLoader
 
 from trivium.db.errors import NotLoaded

@@ -22,6 +22,7 @@ from sqlalchemy import BigInteger, Column, Enum, Integer, SmallInteger, String, 
 from sqlalchemy.orm import ColumnProperty, Mapped, Mapper
 from typing_extensions import TypedDict
 
+from trivium.db.models.encryption import Encrypted
 from trivium.errors import DeclarationError
 
 __all__ = ["ColumnField", "column_fields", "validator_of"]
@@ -108,6 +109,8 @@ def _annotation_of(cls: type[Any], name: str, column: Column[Any]) -> Any:
             return found
     if isinstance(column.type, Enum) and column.type.enum_class is not None:
         return column.type.enum_class
+    if isinstance(column.type, Encrypted):
+        return str
     try:
         return column.type.python_type
     except NotImplementedError:

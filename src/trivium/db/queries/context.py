@@ -29,6 +29,7 @@ from sqlalchemy.orm import RelationshipProperty, aliased
 from sqlalchemy.sql.util import ClauseAdapter
 
 from trivium.db.errors import FieldError, InvalidValue
+from trivium.db.models.encryption import Encrypted
 from trivium.db.queries.expressions import Expression, operand_of
 from trivium.db.queries.json_sql import json_part
 from trivium.db.queries.lookups import available, find_lookup, find_transform, is_known, right_side
@@ -362,6 +363,11 @@ class Context:
 
     def _compared(self, column: ColumnElement[Any], found: Any, leaf: Leaf) -> ColumnElement[bool]:
         value = leaf.value
+        if isinstance(column.type, Encrypted) and found.name != "isnull" and value is not None:
+            raise FieldError(
+                f"{leaf.name}: the column is encrypted, each time differently, so nothing but NULL"
+                " can be compared with it"
+            )
         if hasattr(value, "_state"):
             return self._with_query(column, found.name, value, leaf)
         if isinstance(value, Expression) or hasattr(value, "__clause_element__"):
