@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ from trivium.db.queries.expressions import F, Ordering
 from trivium.db.queries.q import Leaf, Q
 from trivium.db.queries.state import State
 
-__all__ = ["Plan", "plan_of"]
+__all__ = ["Plan", "named", "plan_of"]
 
 _KEPT = 1000
 _SIMPLE = (int, str, float, Decimal, date, datetime, UUID)
@@ -72,24 +72,39 @@ class Plan:
 _plans: OrderedDict[Any, Plan | None] = OrderedDict()
 
 
-def plan_of(state: State) -> tuple[Plan, list[Any]] | None:
-    """The plan for the shape of a query, and the query's own values; ``None`` if it has none."""
+def _rows(state: State) -> Select[Any]:
+    return compile_state(state).statement
+
+
+def plan_of(
+    state: State, compiled: Callable[[State], Select[Any]] = _rows
+) -> tuple[Plan, list[Any]] | None:
+    """The plan for the shape of a query, and the query's own values; ``None`` if it has none.
+
+    compiled: what makes the statement, for one that does not ask for the rows themselves.
+    """
     leaves: list[Leaf] = []
     shape = _shape_of(state, leaves)
     if shape is None:
         return None
+    shape = (compiled, shape)
     try:
         plan = _plans.get(shape, _NOTHING)
     except TypeError:  # something in it cannot be a key
         return None
     if plan is _NOTHING:
-        plan = _plans[shape] = _made(state, leaves)
+        plan = _plans[shape] = _made(state, leaves, compiled)
         if len(_plans) > _KEPT:
             _plans.popitem(last=False)
     if plan is None:
         return None
     values = plan.filled([leaf.value for leaf in leaves])
     return None if values is None else (plan, values)
+
+
+def named(values: list[Any]) -> dict[str, Any]:
+    """The values under the names that they have in a plan's statement."""
+    return {f"value_{index}": value for index, value in enumerate(values)}
 
 
 def _shape_of(state: State, leaves: list[Leaf]) -> Any:
@@ -171,7 +186,9 @@ _UNLIKE = frozenset(
 )
 
 
-def _made(state: State, leaves: list[Leaf]) -> Plan | None:
+def _made(
+    state: State, leaves: list[Leaf], compiled: Callable[[State], Select[Any]]
+) -> Plan | None:
     """A plan, or ``None`` where the values cannot be told apart in what is compiled."""
     marks = _marks_for(leaves)
     if marks is None:
@@ -180,7 +197,7 @@ def _made(state: State, leaves: list[Leaf]) -> Plan | None:
     rest = iter(marks)
     marked.filters = tuple(_with_marks(q, rest) for q in state.filters)
     try:
-        statement = compile_state(marked).statement
+        statement = compiled(marked)
     except InvalidValue:
         return None  # a value that is converted to the type of its column, as a mark cannot be
     places: dict[Any, list[BindParameter[Any]]] = {}

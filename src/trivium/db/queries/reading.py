@@ -14,7 +14,7 @@ from trivium.db.queries.chain import Chain, M, R
 from trivium.db.queries.compiler import compile_aggregates, compile_count, compile_state
 from trivium.db.queries.expressions import Expression
 from trivium.db.queries.paths import mapper_of
-from trivium.db.queries.plans import plan_of
+from trivium.db.queries.plans import named, plan_of
 from trivium.db.queries.results import annotate, finish, planned_rows, reader_of, rows_of_state
 from trivium.db.queries.streaming import streamed
 
@@ -163,7 +163,12 @@ class Reading(Chain[M, R], Generic[M, R]):
         """How many rows there are."""
         if self._state.empty or self._state.limit == 0:
             return 0
-        result = await execute(compile_count(self._state), using=self._state.using)
+        state = self._state
+        if (planned := plan_of(state, compile_count)) is not None:
+            plan, values = planned
+            result = await execute(plan.statement, named(values), using=state.using)
+        else:
+            result = await execute(compile_count(state), using=state.using)
         return int(result.scalar_one())
 
     async def exists(self) -> bool:

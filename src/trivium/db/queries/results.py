@@ -11,7 +11,7 @@ from sqlalchemy.orm.attributes import instance_dict
 
 from trivium.db.execution import execute
 from trivium.db.queries.fetching import load_relations, remember_peers
-from trivium.db.queries.plans import Plan
+from trivium.db.queries.plans import Plan, named
 from trivium.db.queries.quick import read
 from trivium.db.queries.state import State
 
@@ -37,8 +37,7 @@ async def planned_rows(state: State, plan: Plan, values: list[Any]) -> list[Any]
     """The instances of a query of a known shape."""
     found = await read(state, plan, values)
     if found is None:
-        parameters = {f"value_{index}": value for index, value in enumerate(values)}
-        result = await execute(plan.statement, parameters, using=state.using, options=FRESH)
+        result = await execute(plan.statement, named(values), using=state.using, options=FRESH)
         found = list(result.scalars().all())
     await finish(state, found)
     return found
