@@ -101,12 +101,18 @@ class _InsertingMany:
     def fill(self, instances: list[Any], rows: list[Any]) -> None:
         """Puts what the database has filled in into the instances, which are stored now."""
         filled, keys, identity = self._filled, self._keys, self._mapper._identity_class
+        # as a rule the database fills in the key and nothing else
+        alone = keys[0] if [(name, None) for name in keys] == filled and len(keys) == 1 else None
         for instance, row in zip(instances, rows, strict=True):
+            values = instance_dict(instance)
             state: Any = instance_state(instance)
-            values = state.dict
-            for (name, process), value in zip(filled, row, strict=False):
-                values[name] = value if process is None else process(value)
-            state.key = (identity, tuple([values[name] for name in keys]), None)
+            if alone is not None:
+                key = values[alone] = row[0]
+                state.key = (identity, (key,), None)
+            else:
+                for (name, process), value in zip(filled, row, strict=False):
+                    values[name] = value if process is None else process(value)
+                state.key = (identity, tuple([values[name] for name in keys]), None)
             # as after a flush: nothing differs from what is stored
             state.committed_state.clear()
             state.modified = False
