@@ -308,6 +308,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stops accepting, lets requests end, ends the lifespan."""
         self.shutdown_signal.set()
+        self._announce_close()
         for server in self.servers:
             server.close()
         # Connections that were accepted last are told to their protocols in the next turns.

@@ -81,7 +81,12 @@ class _InsertingMany:
         kinds = [_array_of(columns[name].type) for name in given]
         arrays = ", ".join(f"${index}::{kind}[]" for index, kind in enumerate(kinds, 1))
         back = ", ".join(quoted.format_column(columns[name]) for name in rest) or "1"
-        self.sql = f"INSERT INTO {table} ({into}) SELECT * FROM unnest({arrays}) RETURNING {back}"
+        values = ", ".join(f"value_{index}" for index in range(1, len(given) + 1))
+        # keys are given out in the order of the rows: promised where it is asked for, as here
+        self.sql = (
+            f"INSERT INTO {table} ({into}) SELECT {values} FROM unnest({arrays})"
+            f" WITH ORDINALITY AS given({values}, place) ORDER BY place RETURNING {back}"
+        )
 
     def columns_of(self, instances: list[Any]) -> tuple[list[Any], ...] | None:
         """The values, column by column; ``None`` where one is an expression."""
