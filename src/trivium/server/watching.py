@@ -66,7 +66,17 @@ def _told(directories: Sequence[Path], stop: threading.Event) -> Iterator[set[Pa
         raise_interrupt=False,
         ignore_permission_denied=True,
     ):
-        yield {Path(path) for _, path in some}
+        yield {each for _, path in some for each in _with_files_of(Path(path))}
+
+
+def _with_files_of(path: Path) -> Iterator[Path]:
+    """A path that has changed; of a directory also the files, which may have been made in it before
+    anybody watched it."""
+    yield path
+    if path.is_dir() and not _skips(path.name):
+        for root, inner, names in os.walk(path):
+            inner[:] = [name for name in inner if not _skips(name)]
+            yield from (Path(root, name) for name in names)
 
 
 def _looked_at(directories: Sequence[Path], stop: threading.Event) -> Iterator[set[Path]]:
