@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from asyncio import gather
 from collections.abc import AsyncIterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -336,3 +337,20 @@ async def test_a_transaction_cannot_begin_in_the_middle_of_a_stream(tmp_path: Pa
             await own.rollback()
             async with atomic():
                 await execute(INSERT, {"code": "AA"})
+
+
+@pytest.mark.on("sqlite")
+async def test_a_new_file_is_opened_by_many_at_the_same_moment(tmp_path: Path) -> None:
+    async def journal_of(database: Database) -> str:
+        async with database.engine.connect() as connection:
+            return str((await connection.exec_driver_sql("PRAGMA journal_mode")).scalar_one())
+
+    for number in range(10):
+        databases = [Database(f"sqlite:///{tmp_path}/new{number}.db") for _ in range(10)]
+        try:
+            journals = await gather(*map(journal_of, databases))
+        finally:
+            for each in databases:
+                await each.close()
+
+        assert journals == ["wal"] * 10

@@ -8,6 +8,8 @@ All: a connection that has lain in the pool for a while is asked whether it is a
 handed out, one that was in use a moment ago is not.
 """
 
+import asyncio
+import sqlite3
 import time
 from collections.abc import Callable, Collection
 from typing import Any
@@ -17,7 +19,7 @@ from sqlalchemy import URL, Dialect, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
-from sqlalchemy.util.concurrency import in_greenlet
+from sqlalchemy.util.concurrency import await_only, in_greenlet
 
 from trivium.db.errors import CannotConnect
 from trivium.db.watching import watched
@@ -39,6 +41,9 @@ ALIVE_FOR = 1.0
 """Seconds in the pool for which a connection is taken to be alive."""
 
 RETURNED = "trivium_returned"
+
+_BETWEEN_SWITCHES = 0.01
+"""Seconds after which SQLite is asked again to change its journal."""
 
 
 _CONNECT_TIMEOUT = {"asyncpg": "timeout", "psycopg": "connect_timeout"}
@@ -124,6 +129,23 @@ def _is_refusal(error: Exception) -> bool:
     return isinstance(number, int) and number < 2000 and number != 1040
 
 
+def _write_ahead(cursor: Any, patience: float) -> None:
+    """Switches to the write-ahead log.
+
+    Of several connections that switch a new database at the same moment SQLite refuses all but one
+    at once, without waiting: one that waited could wait for the other for ever.
+    """
+    give_up = time.monotonic() + patience
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > give_up:
+                raise
+        await_only(asyncio.sleep(_BETWEEN_SWITCHES))
+
+
 def _prepare_sqlite(engine: AsyncEngine, busy_timeout: int) -> None:
     in_memory = is_in_memory(engine.url)
 
@@ -135,7 +157,7 @@ def _prepare_sqlite(engine: AsyncEngine, busy_timeout: int) -> None:
         cursor.execute(f"PRAGMA busy_timeout = {busy_timeout}")
         cursor.execute("PRAGMA foreign_keys = ON")
         if not in_memory:
-            cursor.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(cursor, busy_timeout / 1000)
         cursor.close()
 
     def begun(connection: Any) -> None:
