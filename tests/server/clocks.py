@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
@@ -13,7 +15,7 @@ from trivium.server.protocol import DirectProtocol
 
 
 class ManualClock(Clock):
-    """Stands still; ``later`` may be called from any thread."""
+    """Stands still; ``later`` may be called from any thread: all have looked when it returns."""
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         super().__init__(loop)
@@ -23,7 +25,16 @@ class ManualClock(Clock):
         """No timer."""
 
     def later(self, seconds: float) -> None:
-        self.loop.call_soon_threadsafe(lambda: self.look(self.now + seconds))
+        looked = threading.Event()
+
+        def look() -> None:
+            self.look(self.now + seconds)
+            looked.set()
+
+        self.loop.call_soon_threadsafe(look)
+        if asyncio._get_running_loop() is not self.loop:
+            # what is sent next must not come before it
+            assert looked.wait(PATIENCE), "the clock's event loop does not run"
 
 
 def timed(bounds: Bounds | None = None) -> tuple[type[DirectProtocol], list[ManualClock]]:
