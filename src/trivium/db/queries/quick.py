@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Column, Float, Numeric, inspect
@@ -49,7 +50,9 @@ class _Reader:
     def __init__(self, mapper: Mapper[Any], compiled: Any, dialect: Any) -> None:
         self.sql: str = compiled.string
         self._mapper = mapper
-        self._new: Callable[[], Any] = mapper.class_manager.new_instance
+        self._model: Any = mapper.class_
+        self._make_state: Callable[..., Any] = mapper.class_manager._state_constructor
+        self._manager: Any = mapper.class_manager
         self._identity = mapper._identity_class
         self._takes = [taken(name, compiled) for name in compiled.positiontup]
         columns = [_column(entry) for entry in compiled._result_columns]
@@ -60,9 +63,7 @@ class _Reader:
             for name, process in zip(self._names, processors, strict=True)
             if process
         ]
-        places = {column: index for index, column in enumerate(columns)}
-        self._key_places = [places[column] for column in mapper.primary_key]
-        self._key_names = [self._names[place] for place in self._key_places]
+        self._key_of = _key_of([mapper.get_property_by_column(each).key for each in mapper.primary_key])
 
     @classmethod
     def of(cls, model: type[Any], plan: Plan, dialect: Any) -> _Reader | None:
@@ -87,29 +88,40 @@ class _Reader:
 
     def instances(self, lane: Lane, rows: list[Any]) -> list[Any]:
         """Rows as instances: one that the unit knows already gets the values of now."""
-        names, processors, new = self._names, self._processors, self._new
-        key_names, identity = self._key_names, self._identity
-        loose = lane.loose
+        names, processors, key_of = self._names, self._processors, self._key_of
+        model, manager, identity = self._model, self._manager, self._identity
+        make, make_state = model.__new__, self._make_state
+        known = lane.loose.known
         found = []
         for row in rows:
-            values = dict(zip(names, row, strict=True))
+            values = dict(zip(names, row))  # noqa: B905  # the same statement, the same columns
             for name, process in processors:
                 values[name] = process(values[name])
-            key = (identity, tuple([values[name] for name in key_names]), None)
-            instance = loose.get(key)
-            if instance is None:
-                instance = new()
-                loose.keep(key, instance)
-                state: Any = instance_state(instance)
+            key = (identity, key_of(values), None)
+            reference = known.get(key)
+            if reference is None or (instance := reference()) is None:
+                instance = make(model)
+                # as the manager of the class does it, in one step
+                state = make_state(instance, manager)
                 state.key = key
-                state.identity_token = None
-                instance_dict(instance).update(values)
+                values[manager.STATE_ATTR] = state
+                instance.__dict__ = values
+                known[key] = state.obj
             else:
                 state = instance_state(instance)
                 instance_dict(instance).update(values)
                 state._commit(state.dict, names)
             found.append(instance)
+        lane.loose.sweep()
         return found
+
+
+def _key_of(names: list[str]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    """What takes the key out of the values of a row."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    (name,) = names
+    return lambda values: (values[name],)
 
 
 def is_plain(mapper: Mapper[Any]) -> bool:
