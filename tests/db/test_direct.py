@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import gc
+import pickle
 from asyncio import create_task, gather, to_thread
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Numeric, select, text
-from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
+from sqlalchemy import Numeric, inspect, select, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, object_session, relationship
+from sqlalchemy.orm.exc import UnmappedInstanceError
 
 from tests.db.servers import postgres
 from trivium.db import (
@@ -28,6 +32,7 @@ from trivium.db import (
     current_unit,
     execute,
     foreign_key,
+    objects,
     post_save,
 )
 from trivium.db.queries import plans
@@ -57,6 +62,19 @@ class Seat(Base):
     number: Mapped[int]
     lounge_name: Mapped[str] = foreign_key(Lounge, on_delete=CASCADE)
     lounge: Mapped[Lounge] = relationship()
+
+
+class Plain(DeclarativeBase):
+    pass
+
+
+class Plane(Plain):
+    """The rows of ``Gate``, as far as it knows of them."""
+
+    __tablename__ = "gate"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
 
 
 OPENED = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
@@ -168,6 +186,57 @@ async def test_what_waits_in_the_session_is_seen(database: Database) -> None:
         assert await Gate.objects.filter(name="new").exists()
         assert (await Gate.objects.get(name="new")).id == 9
         await session.rollback()
+
+
+async def test_what_is_read_can_be_inspected_changed_and_carried_elsewhere(
+    database: Database,
+) -> None:
+    async with database.session():
+        gates = await Gate.objects.order_by("id")
+        carried = pickle.loads(pickle.dumps(gates[0]))
+        copied = copy(gates[1])
+
+    assert inspect(gates[2]).identity == (3,)
+    assert inspect(gates[2]).detached
+    assert (carried.id, carried.name, inspect(carried).identity) == (1, "G1", (1,))
+    assert (copied.id, inspect(copied).identity) == (2, (2,))
+    async with database.session() as session:
+        carried.name = "carried"
+        await carried.save()
+        assert carried in session
+    async with database.session():
+        assert (await Gate.objects.get(id=1)).name == "carried"
+
+
+async def test_threads_that_ask_at_once_find_the_same_state(database: Database) -> None:
+    async with database.session():
+        gates = await Gate.objects.all()
+
+    def states(_: int) -> list[int]:
+        return [id(inspect(gate)) for gate in gates]
+
+    with ThreadPoolExecutor(8) as pool:
+        found = {tuple(each) for each in pool.map(states, range(8))}
+    assert len(found) == 1
+
+
+def test_a_class_and_a_new_instance_have_the_state_that_sqlalchemy_gives_them() -> None:
+    assert inspect(Gate(name="new", fee=1, opened=OPENED)).transient
+    assert not hasattr(Gate, "_sa_instance_state")
+    with pytest.raises(UnmappedInstanceError):
+        object_session(object.__new__(Gate))
+
+
+async def test_classes_of_plain_sqlalchemy_are_read_too(database: Database) -> None:
+    async with database.session() as session:
+        plane = await objects(Plane).get(id=3)
+
+        assert (plane.name, plane in session) == ("G3", database.dialect != "postgresql")
+        assert inspect(plane).identity == (3,)
+        plane.name = "changed"
+        await session.commit()
+    async with database.session():
+        assert (await Gate.objects.get(id=3)).name == "changed"
 
 
 async def test_queries_of_one_shape_are_compiled_once(

@@ -4,7 +4,34 @@ from collections.abc import Iterator
 from typing import Any
 from weakref import ref
 
-__all__ = ["Loose"]
+from sqlalchemy.orm.attributes import manager_of_class
+
+__all__ = ["IDENTITY", "STATE", "LateState", "Loose"]
+
+IDENTITY = "_sa_identity"
+"""Where an object that was read without a session has what it is in the database."""
+
+STATE = "_sa_instance_state"
+"""Where SQLAlchemy has what it knows of an object."""
+
+
+class LateState:
+    """SQLAlchemy's state of an object, made when it is first asked for.
+
+    Reading columns does not ask, and most of what is read is never changed. Making the state takes
+    about as long as the rest of reading a row.
+    """
+
+    def __get__(self, instance: Any, owner: type[Any]) -> Any:
+        values = {} if instance is None else instance.__dict__
+        if (identity := values.get(IDENTITY)) is None:
+            raise AttributeError(f"{owner.__name__!r} has no attribute {STATE!r}")
+        manager: Any = manager_of_class(owner)
+        state = manager._state_constructor(instance, manager)
+        state.key = identity
+        # of two threads that ask at once one is the first
+        return values.setdefault(STATE, state)
+
 
 _SWEEP = 1000
 

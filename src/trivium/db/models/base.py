@@ -19,6 +19,7 @@ from sqlalchemy.orm import (
 from sqlalchemy.orm.attributes import instance_dict, instance_state, manager_of_class, set_attribute
 
 from trivium.db.errors import DoesNotExist, FieldError, MultipleObjectsReturned
+from trivium.db.loose import LateState
 from trivium.db.models.loading import make_explicit
 from trivium.db.models.meta import Options, options_of, snake_case
 from trivium.db.models.types import ANNOTATED_TYPES
@@ -73,6 +74,7 @@ class Model(DeclarativeBase):
     """The rows of the model, as a manager."""
 
     _meta: ClassVar[Options] = Options()
+    _sa_instance_state: Any = LateState()
 
     DoesNotExist: ClassVar[type[DoesNotExist]] = DoesNotExist
     """What ``get()`` of this model raises where there is no row."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from weakref import ref
 
 from sqlalchemy.orm import Mapper, RelationshipProperty
 from sqlalchemy.orm.attributes import instance_dict, instance_state, set_committed_value
@@ -75,20 +76,24 @@ def relations_of(model: type[Any], name: str) -> tuple[RelationshipProperty[Any]
     return tuple(found)
 
 
+class _Peers(list[Any]):
+    """Instances of the same result, none of which is kept alive; a copy of one has none."""
+
+    def __reduce__(self) -> Any:
+        return _Peers, ()
+
+
 def remember_peers(instances: Sequence[Any]) -> None:
-    """Lets each instance find those of the same result, without keeping any of them alive."""
-    peers = [instance_state(each) for each in instances]
+    """Lets each instance find those of the same result."""
+    peers = _Peers(map(ref, instances))
     for each in instances:
         instance_dict(each)[PEERS] = peers
 
 
 def peers_of(instance: Any) -> list[Any]:
     """The instances of the same result that are still there; at least the instance itself."""
-    states = instance_dict(instance).get(PEERS)
-    if states is None:
-        return [instance]
-    found = (state.obj() for state in states)
-    return [each for each in found if each is not None]
+    found = (peer() for peer in instance_dict(instance).get(PEERS, ()))
+    return [each for each in found if each is not None] or [instance]
 
 
 async def fetch_for_peers(instance: Any, relations: Iterable[str], *, using: Any) -> None:

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from inspect import getattr_static
 from operator import itemgetter
 from typing import Any
+from weakref import ref
 
 from sqlalchemy import Column, Float, Numeric, inspect
 from sqlalchemy.orm import Mapper
-from sqlalchemy.orm.attributes import instance_dict, instance_state
+from sqlalchemy.orm.attributes import instance_state
 from sqlalchemy.types import TypeEngine
 
 from trivium.db.direct import fetched, may_go_directly
+from trivium.db.loose import IDENTITY, STATE, LateState
 from trivium.db.queries.plans import Plan
 from trivium.db.queries.state import State
 from trivium.db.units import Lane, current_unit
@@ -51,8 +54,8 @@ class _Reader:
         self.sql: str = compiled.string
         self._mapper = mapper
         self._model: Any = mapper.class_
-        self._make_state: Callable[..., Any] = mapper.class_manager._state_constructor
         self._manager: Any = mapper.class_manager
+        self._has_late_state = isinstance(getattr_static(mapper.class_, STATE, None), LateState)
         self._identity = mapper._identity_class
         self._takes = [taken(name, compiled) for name in compiled.positiontup]
         columns = [_column(entry) for entry in compiled._result_columns]
@@ -63,7 +66,9 @@ class _Reader:
             for name, process in zip(self._names, processors, strict=True)
             if process
         ]
-        self._key_of = _key_of([mapper.get_property_by_column(each).key for each in mapper.primary_key])
+        self._key_of = _key_of(
+            [mapper.get_property_by_column(each).key for each in mapper.primary_key]
+        )
 
     @classmethod
     def of(cls, model: type[Any], plan: Plan, dialect: Any) -> _Reader | None:
@@ -89,28 +94,28 @@ class _Reader:
     def instances(self, lane: Lane, rows: list[Any]) -> list[Any]:
         """Rows as instances: one that the unit knows already gets the values of now."""
         names, processors, key_of = self._names, self._processors, self._key_of
-        model, manager, identity = self._model, self._manager, self._identity
-        make, make_state = model.__new__, self._make_state
-        known = lane.loose.known
+        model, identity = self._model, self._identity
+        make, known, late = model.__new__, lane.loose.known, self._has_late_state
         found = []
         for row in rows:
-            values = dict(zip(names, row))  # noqa: B905  # the same statement, the same columns
+            values = dict(zip(names, row))  # noqa: B905  # the columns of the statement
             for name, process in processors:
                 values[name] = process(values[name])
             key = (identity, key_of(values), None)
             reference = known.get(key)
             if reference is None or (instance := reference()) is None:
                 instance = make(model)
-                # as the manager of the class does it, in one step
-                state = make_state(instance, manager)
-                state.key = key
-                values[manager.STATE_ATTR] = state
+                values[IDENTITY] = key
                 instance.__dict__ = values
-                known[key] = state.obj
+                known[key] = ref(instance)
+                if not late:
+                    self._manager.setup_instance(instance)
+                    instance_state(instance).key = key
             else:
-                state = instance_state(instance)
-                instance_dict(instance).update(values)
-                state._commit(state.dict, names)
+                instance.__dict__.update(values)
+                if STATE in instance.__dict__:
+                    state: Any = instance_state(instance)
+                    state._commit(state.dict, names)
             found.append(instance)
         lane.loose.sweep()
         return found
