@@ -521,9 +521,11 @@ class App(Starlette):
             scope = ex.scope
             scope["root_path"] = self.root_path
             ex.replace_scope(scope)  # what is the path below depends on it
-        if self._stages is None:
-            return self._serve_staged(ex)
-        return self._stages.serve(ex, self._serve_staged)
+        if self._stages is not None:
+            return self._stages.serve(ex, self._serve_staged)
+        if self.middleware_stack is self._plain_stack is not None:
+            return self._serve_alone(ex)
+        return self._serve_staged(ex)
 
     def _serve_staged(self, ex: Exchange) -> Coroutine[Any, Any, None]:
         stack = self.middleware_stack or self._stack()
@@ -570,7 +572,7 @@ class App(Starlette):
 
     async def _serve_alone(self, ex: Exchange) -> None:
         """The whole way of a request where no middleware is installed."""
-        if ex.has_scope and MAX_BODY_SIZE_SCOPE_KEY in ex.scope:
+        if ex.must_be_released and ex.has_scope and MAX_BODY_SIZE_SCOPE_KEY in ex.scope:
             # mounted in an application with a limit, which is answered for here
             await self._server_errors(self._serve)(ex.handed_on(), ex.receive, ex.send)
             return

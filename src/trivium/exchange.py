@@ -181,6 +181,15 @@ class _HeaderMap:
         return found
 
 
+class _Query:
+    """As ``_HeaderMap``."""
+
+    def __get__(self, ex: "Exchange", owner: type["Exchange"]) -> dict[str, str]:
+        pairs = ex._query_pairs
+        found = ex.query = dict(_parse_query(ex.query_string) if pairs is None else pairs)
+        return found
+
+
 class Exchange:
     """A request on its way through the application, and the reply on its way back.
 
@@ -240,15 +249,20 @@ class Exchange:
     """The exception handlers of the routers around, the innermost first."""
     is_holding = False
     """Whether a worker thread has entered something that is left only when the request is over."""
-    _query: dict[str, str] | None = None
     _query_pairs: list[tuple[str, str]] | None = None
     _query_params: ImmutableMultiDict[str, str] | None = None
     _cookies: dict[str, str] | None = None
     _connection: Request | WebSocket | None = None
     _body: bytes | None = None
     _text_form: FormData | None = None
-    _response: Response | None = None
-    _background: BackgroundTasks | None = None
+    chosen: Response | None = None
+    """The injected response, if anything asked for it."""
+    background: BackgroundTasks | None = None
+    """The tasks, if anything asked for them."""
+    may_be_open = False
+    """Whether anything was to be closed or settled; ``is_open`` tells whether it still is."""
+    must_be_released = True
+    """Whether ``release`` has anything to do."""
     _request_stack: AsyncExitStack | None = None
     _function_stack: AsyncExitStack | None = None
     _settlements: list[Settle] | None = None
@@ -282,6 +296,7 @@ class Exchange:
             self.path_params = inherited
         if (settlements := scope.get(_SETTLEMENTS)) is not None:
             self._settlements = settlements
+            self.may_be_open = True
 
     def moved(self, receive: Receive, send: Send) -> "Exchange":
         """The same request behind middleware, which has a receive and send of its own."""
@@ -298,6 +313,7 @@ class Exchange:
         inner.route = self.route
         inner.router_handlers = self.router_handlers
         inner._settlements = self._settlements
+        inner.may_be_open = self.may_be_open
         return inner
 
     def replace_scope(self, scope: Scope) -> None:
@@ -405,13 +421,8 @@ class Exchange:
             return self._connection.headers
         return Headers(raw=self.raw_headers)
 
-    @property
-    def query(self) -> dict[str, str]:
-        """The query string by name; the last of repeated values counts."""
-        if self._query is None:
-            self._query = dict(self.query_pairs)
-        return self._query
-
+    query: Any = _Query()
+    """The query string by name; the last of repeated values counts."""
     header_map: Any = _HeaderMap()
     """The first header of each name, in lower case."""
 
@@ -519,35 +530,27 @@ class Exchange:
             self.scope = connection.scope
             self._read_scope()
             self.__dict__.pop("header_map", None)
-            self._query = self._query_pairs = self._cookies = self._body = None
+            self.__dict__.pop("query", None)
+            self._query_pairs = self._cookies = self._body = None
             self._text_form = self._query_params = None
 
     @property
     def response(self) -> Response:
         """The response that a handler or dependency sets headers, cookies or the status on."""
-        if self._response is None:
-            self._response = Response()
-            del self._response.headers["content-length"]
-            self._response.status_code = None  # type: ignore[assignment]  # "nobody chose one"
-        return self._response
-
-    @property
-    def chosen(self) -> Response | None:
-        """The injected response, if anything asked for it."""
-        return self._response
+        if self.chosen is None:
+            self.chosen = Response()
+            del self.chosen.headers["content-length"]
+            self.chosen.status_code = None  # type: ignore[assignment]  # "nobody chose one"
+            self.must_be_released = True
+        return self.chosen
 
     @property
     def background_tasks(self) -> BackgroundTasks:
         """Runs after the reply; tasks added later still, in a dependency's exit, run as well."""
-        if self._background is None:
-            self._background = BackgroundTasks()
-            self._background.belong_to(self)
-        return self._background
-
-    @property
-    def background(self) -> BackgroundTasks | None:
-        """The tasks, if anything asked for them."""
-        return self._background
+        if self.background is None:
+            self.background = BackgroundTasks()
+            self.background.belong_to(self)
+        return self.background
 
     @property
     def notes(self) -> dict[Any, Any]:
@@ -563,6 +566,7 @@ class Exchange:
         """What is closed after the reply was sent and the background tasks have run."""
         if self._request_stack is None:
             self._request_stack = AsyncExitStack()
+            self.may_be_open = True
         return self._request_stack
 
     @property
@@ -570,6 +574,7 @@ class Exchange:
         """What is closed after the handler returned, before the reply is sent."""
         if self._function_stack is None:
             self._function_stack = AsyncExitStack()
+            self.may_be_open = True
         return self._function_stack
 
     def keep_form(self, form: FormData) -> None:
@@ -610,9 +615,8 @@ class Exchange:
         Called with None it may still fail, and the reply to that error is sent instead. Called with
         an error, it is on its way out. Each is called once; the one that was added last, first.
         """
-        if self._settlements is None:
-            self._settlements = []
-        self._settlements.append(settle)
+        self.expect_settlements()
+        self._settlements.append(settle)  # type: ignore[union-attr]  # made in the line above
 
     def expect_settlements(self) -> None:
         """Has this request be settled as one with what middleware hands on: the first that calls
@@ -620,6 +624,7 @@ class Exchange:
         """
         if self._settlements is None:
             self._settlements = []
+            self.may_be_open = True
 
     @property
     def has_settlements(self) -> bool:
@@ -637,14 +642,9 @@ class Exchange:
                 await self.settle(failure)
                 raise
 
-    @property
-    def must_be_released(self) -> bool:
-        """Whether ``release`` has anything to do."""
-        return self._connection is not None or self._response is not None or self.has_scope
-
     async def release(self) -> None:
         """All is done: closes uploaded files, forgets what refers back to the exchange."""
-        self._connection = self._response = None
+        self._connection = self.chosen = None
         if self.has_scope and _FORMS in self.scope:
             with CancelScope(shield=True):
                 for form in self.scope.pop(_FORMS):
@@ -696,6 +696,11 @@ class Exchange:
     async def _write(self, message: Message) -> None:
         """Hands a message to the server."""
         await self._send(message)
+
+    def reply_at_once(self, reply: Reply) -> bool:
+        """Sends a complete reply as ``reply`` does, where that can be done without waiting; says
+        whether it has."""
+        return False
 
     async def reply(self, reply: Reply) -> None:
         """Sends a complete reply. Its background tasks are the caller's to run."""

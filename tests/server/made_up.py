@@ -56,6 +56,22 @@ def sound_requests(draw: st.DrawFn) -> bytes:
     return "\r\n".join([f"POST {target} HTTP/1.1", *lines, "", ""]).encode() + chunks + b"0\r\n\r\n"
 
 
+@st.composite
+def repeated_heads(draw: st.DrawFn) -> list[bytes]:
+    """Requests of one connection, a packet each, that differ in their first line or a few bytes."""
+    first = draw(sound_requests() | free_requests())
+    rest = first[first.find(b"\r\n") :]
+    pieces = [first, first, first]
+    for _ in range(draw(st.integers(1, 4))):
+        method = draw(st.sampled_from(["GET", "POST", "HEAD", "OPTIONS", "get", "BREW", " GET"]))
+        target = draw(st.sampled_from([*TARGETS, "x", "/a b", '/"', "/%zz?%ff", "/x?a#b"]))
+        version = draw(st.sampled_from(["1.1", "1.1", "1.1", "1.1", "1.0", "1.1 ", "2.0"]))
+        pieces.append(f"{method} {target} HTTP/{version}".encode() + rest)
+    if draw(st.booleans()):
+        pieces[-1] = draw(mutated(st.just(pieces[-1])))
+    return pieces
+
+
 KNOWN = st.sampled_from([*VALID.values(), *MALFORMED.values()])
 SPECIAL = st.sampled_from([b"\r", b"\n", b"\r\n", b"\0", b" ", b":", b";", b"0", b"\xff", b"\t"])
 

@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 
 from tests.server.inprocess import Host, Result, app_of, hosted
 from tests.server.live import DIRECT, HTTPTOOLS
-from tests.server.made_up import KNOWN, cut, free_requests, mutated, sound_requests, streams
+from tests.server.made_up import (
+    KNOWN,
+    cut,
+    free_requests,
+    mutated,
+    repeated_heads,
+    sound_requests,
+    streams,
+)
 from tests.server.twins import split
 
 pytestmark = pytest.mark.slow
@@ -158,6 +166,14 @@ def test_requests_with_a_few_bytes_changed(
 @given(pieces=cut(mutated(streams(KNOWN))))
 @settings(max_examples=200)
 def test_awkward_requests_with_a_few_bytes_changed(
+    direct: Host, uvicorn: Host, pieces: list[bytes]
+) -> None:
+    check(direct, uvicorn, pieces)
+
+
+@given(pieces=repeated_heads())
+@settings(max_examples=400)
+def test_requests_that_repeat_the_head_of_the_one_before(
     direct: Host, uvicorn: Host, pieces: list[bytes]
 ) -> None:
     check(direct, uvicorn, pieces)

@@ -15,6 +15,7 @@ from trivium.binding.callables import CallKind, name_of
 from trivium.binding.dependant import Dependant
 from trivium.binding.fields import Undefined
 from trivium.binding.limits import FormLimits
+from trivium.binding.picking import Errors
 from trivium.binding.steps import (
     Overrides,
     compile_steps,
@@ -60,7 +61,7 @@ class Plan:
         "handler",
         "in_thread",
         "is_threaded",
-        "may_be_ready",
+        "ready",
         "steps",
         "strict_content_type",
     )
@@ -93,19 +94,19 @@ class Plan:
             self.in_thread = []
         self._visit = visitor(self.in_thread) if self.in_thread else None
         self._context: EndpointContext | None = None
-        self.may_be_ready = (
-            type(self).call is Plan.call
-            and not self.steps
-            and self.handler.kind is CallKind.ASYNC
-            and body != "form"
-        )
-        """Whether ``ready_arguments`` is worth asking."""
-
-    def ready_arguments(self, ex: Exchange) -> dict[str, Any] | None:
-        """The arguments of an ``async def`` handler, where all of them can be had without waiting.
-
-        None where ``call`` has to be awaited instead. Raises as it does.
+        self.ready = self._ready() if type(self).call is Plan.call else None
+        """Makes the arguments of an ``async def`` handler where all of them can be had without
+        waiting; gives None where ``call`` has to be awaited instead, and raises as it does.
         """
+
+    def _ready(self) -> Callable[[Exchange], dict[str, Any] | None] | None:
+        if self.steps or self.handler.kind is not CallKind.ASYNC or self.body == "form":
+            return None
+        if self._arguments.is_empty and self.body is None:
+            return _no_arguments
+        return self._ready_arguments
+
+    def _ready_arguments(self, ex: Exchange) -> dict[str, Any] | None:
         body: Any = Undefined
         if self.body is not None:
             raw = ex.whole_body()
@@ -116,10 +117,10 @@ class Plan:
                     body = from_json(raw)
                 except ValueError:
                     return None
-        run = Run(0, body)
-        arguments = self._arguments.make(ex, run)
-        if arguments is None:
-            raise self._invalid(ex, run)
+        arguments: dict[str, Any] = {}
+        errors = self._arguments.read(ex, body, arguments)
+        if errors:
+            raise self._invalid(ex, body, errors)
         return arguments
 
     async def call(self, ex: Exchange, finish: Finish) -> Any:
@@ -149,7 +150,7 @@ class Plan:
             return await in_thread(self._call_in_thread, ex, run, finish, limited=limited)
         arguments = self._arguments.make(ex, run)
         if arguments is None:
-            raise self._invalid(ex, run)
+            raise self._invalid(ex, run.body, run.errors)
         result = self._call(**arguments)
         return finish(await result if self._is_awaited else result, ex)
 
@@ -173,15 +174,19 @@ class Plan:
             self._visit(ex, run)
         arguments = self._arguments.make(ex, run)
         if arguments is None:
-            raise self._invalid(ex, run)
+            raise self._invalid(ex, run.body, run.errors)
         return finish(self._call(**arguments), ex)
 
-    def _invalid(self, ex: Exchange, run: Run) -> ValidationException:
-        context, errors = self.context(ex), run.errors or []
+    def _invalid(self, ex: Exchange, body: Any, errors: Errors | None) -> ValidationException:
+        context, errors = self.context(ex), errors or []
         if ex.is_websocket:
             return WebSocketRequestValidationError(errors, endpoint_ctx=context)
-        body = None if run.body is Undefined else run.body
+        body = None if body is Undefined else body
         return RequestValidationError(errors, body=body, endpoint_ctx=context)
+
+
+def _no_arguments(ex: Exchange) -> dict[str, Any]:
+    return {}
 
 
 def endpoint_context(call: Callable[..., Any]) -> EndpointContext:

@@ -92,24 +92,34 @@ class Arguments:
                 run.forms = {}
             run.forms[self.index] = (taken, await self._form(run.body, taken))
 
-    def make(self, ex: Exchange, run: Run) -> dict[str, Any] | None:
-        """What to call with; None, with the errors noted, where something does not validate."""
-        values = run.values
-        arguments = {name: values[index] for name, index in self.inputs} if self.inputs else {}
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to call with."""
+        return not (self.inputs or self._readers or self._body or self._form)
+
+    def read(self, ex: Exchange, body: Any, arguments: dict[str, Any]) -> Errors | None:
+        """Adds what the request holds, but for a form; what does not validate."""
         errors: Errors | None = None
         for read in self._readers:
             found = read(ex, arguments)
             if found is not None:
                 errors = [*errors, *found] if errors else found
         if self._body is not None:
-            found = self._body(run.body, arguments)
-        elif self._form is not None and run.forms is not None:
+            found = self._body(body, arguments)
+            if found is not None:
+                errors = [*errors, *found] if errors else found
+        return errors
+
+    def make(self, ex: Exchange, run: Run) -> dict[str, Any] | None:
+        """What to call with; None, with the errors noted, where something does not validate."""
+        values = run.values
+        arguments = {name: values[index] for name, index in self.inputs} if self.inputs else {}
+        errors = self.read(ex, run.body, arguments)
+        if self._form is not None and run.forms is not None:
             taken, found = run.forms[self.index]
             arguments.update(taken)
-        else:
-            found = None
-        if found is not None:
-            errors = [*errors, *found] if errors else found
+            if found is not None:
+                errors = [*errors, *found] if errors else found
         if errors or (run.failed and not self._children.isdisjoint(run.failed)):
             run.note(self.index, errors or [])
             return None

@@ -45,16 +45,19 @@ def encode_json(value: Any) -> bytes:
     kind = type(value)
     if kind is dict:
         for key, item in value.items():
-            if type(item) not in _SAME_TO_PYDANTIC or type(key) is not str or key[:3] == "_sa":
+            if type(item) not in _SAME_TO_PYDANTIC or type(key) is not str:
                 if _has_many(value):
                     return written_at_once(value) or _write_compact(_plain(value)).encode()
                 break
         else:
             try:
-                return to_json(value)
+                written = to_json(value)
             except ValueError:
                 # a lone surrogate: the error is raised below
                 return _write_compact(value).encode()
+            # Keys of SQLAlchemy's are left out, and begin so; as a rule there is none.
+            if b'"_sa' not in written:
+                return written
     elif (kind is list or kind is tuple) and len(value) >= _MANY:
         return written_at_once(value) or _write_compact(_plain(value)).encode()
     return _write_compact(_plain(value)).encode()

@@ -95,7 +95,8 @@ class Operation(OnceCompiled):
             await conclude(ex, compiled.produce_custom)
             return
         try:
-            arguments = plan.ready_arguments(ex) if plan.may_be_ready else None
+            ready = plan.ready
+            arguments = None if ready is None else ready(ex)
             if arguments is None:
                 outcome = await plan.call(ex, finish)
             else:
@@ -103,8 +104,9 @@ class Operation(OnceCompiled):
         except BaseException as error:
             await _unwind(ex, error)
             raise
-        if type(outcome) is Reply and outcome.background is None and not ex.is_open:
-            await ex.reply(outcome)
+        if type(outcome) is Reply and outcome[3] is None and not (ex.may_be_open and ex.is_open):
+            if not ex.reply_at_once(outcome):
+                await ex.reply(outcome)
         else:
             await _conclude_with(ex, outcome)
 

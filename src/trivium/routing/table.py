@@ -142,7 +142,9 @@ class Table:
         settled = self._static.get(path)
         if settled is not None:
             choice = settled.get(method)
-            return None if choice is None else _found(*choice)
+            if choice is None:
+                return None
+            return _found(*choice) if choice[1] else (choice[0], {}, None)
         parts = path.split("/")
         values: Sequence[str]
         leaf, values = self._only_hit(parts)
@@ -215,15 +217,16 @@ class Table:
         for part in parts:
             if node.forks:
                 return _SEVERAL, ()
-            following = node.statics.get(part)
-            if following is None:
-                following = node.anything
-                if following is None or not part:
-                    return None, ()
+            other = node.anything
+            if part in node.statics:
+                if other is not None:
+                    return _SEVERAL, ()
+                node = node.statics[part]
+            elif other is None or not part:
+                return None, ()
+            else:
                 values.append(part)
-            elif node.anything is not None:
-                return _SEVERAL, ()
-            node = following
+                node = other
         return (_SEVERAL if node.tails else node.leaf), values
 
     def _all_hits(self, parts: list[str]) -> list[tuple[_Leaf, Sequence[str]]]:

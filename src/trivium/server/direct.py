@@ -6,7 +6,7 @@ made when it is first asked for, and ``receive`` and ``send``.
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 from starlette.requests import ClientDisconnect
@@ -24,7 +24,7 @@ __all__ = ["DirectExchange"]
 _MOST_DROPPED = 1024 * 1024
 """Bytes of a body nobody wants that are read and dropped, before the connection is closed."""
 _WITHOUT_BODY = frozenset({204, 304})
-_JSON_HEAD = b"%b%b%bcontent-length: %d\r\ncontent-type: application/json\r\n\r\n%b"
+_JSON_HEAD = b"%b%bcontent-length: %d\r\ncontent-type: application/json\r\n\r\n%b"
 
 
 class _OfApp:
@@ -47,7 +47,6 @@ class DirectExchange(Exchange):
     """Whether the client, or the connection, has gone."""
     is_complete = False
     """Whether the reply is complete."""
-    _endpoint: Any = None
     _scope: Scope | None = None
     _received: bytes | bytearray = b""
     _has_all = False
@@ -61,6 +60,7 @@ class DirectExchange(Exchange):
     _length: int | None = None
     _is_chunked = False
     is_direct = True
+    must_be_released = False
     late: tuple[float, Callable[[Exchange], None]] | None = None
     """When the reply has to have begun, by the connection's clock, and whom to tell if not."""
     _seen: tuple[tuple[str, int] | None, str] | None = None
@@ -82,7 +82,9 @@ class DirectExchange(Exchange):
         headers: RawHeaders,
         version: str,
         keep_alive: bool,
+        body: bytes | None = None,
     ) -> None:
+        """body: the whole of it, if it has come."""
         # not that of Exchange, which takes a scope apart
         self.connection_below = connection
         self.method = method
@@ -92,6 +94,10 @@ class DirectExchange(Exchange):
         self.raw_headers = headers
         self.version = version
         self.keep_alive = keep_alive and version != "1.0"
+        if body is not None:
+            self._has_all = True
+            if body:
+                self._received = body
         if connection.root_path:
             self.root_path = connection.root_path
 
@@ -101,12 +107,13 @@ class DirectExchange(Exchange):
     def scope(self) -> Scope:
         """The scope of ASGI, made when it is first asked for."""
         if self._scope is None:
-            self._scope = self._make_scope()
-        return self._scope
+            self.scope = self._make_scope()
+        return cast(Scope, self._scope)
 
     @scope.setter
     def scope(self, scope: Scope) -> None:
         self._scope = scope
+        self.must_be_released = True
 
     @property
     def has_scope(self) -> bool:
@@ -149,6 +156,8 @@ class DirectExchange(Exchange):
         below = self.connection_below
         root_path = self.root_path
         client, scheme = self._seen or (below.peer, below.scheme)
+        # middleware changes this list, and the connection may know it for that of the next request
+        self.raw_headers = list(self.raw_headers)
         scope: Scope = {
             "type": "http",
             "asgi": {"version": below.config.asgi_version, "spec_version": "2.3"},
@@ -171,7 +180,7 @@ class DirectExchange(Exchange):
             scope["router"] = self.app.router
         if self.route is not None:
             scope["path_params"] = self.path_params
-            scope["endpoint"] = self._endpoint
+            scope["endpoint"] = getattr(self.route, "endpoint", None)
             scope["route"] = self.route
         return scope
 
@@ -181,7 +190,6 @@ class DirectExchange(Exchange):
             return
         self.route = route
         self.path_params = path_params
-        self._endpoint = endpoint
 
     def head_as_sent(self) -> bytes:
         """The head of the request again, for another protocol class to read."""
@@ -346,6 +354,16 @@ class DirectExchange(Exchange):
         below = self.connection_below
         if below.is_writing_paused:
             await below.drained()
+        self._reply(reply)
+
+    def reply_at_once(self, reply: Reply) -> bool:
+        if self.connection_below.is_writing_paused:
+            return False
+        self._reply(reply)
+        return True
+
+    def _reply(self, reply: Reply) -> None:
+        below = self.connection_below
         if self.has_begun:
             raise TriviumError("A reply has been sent already")
         around = self.around
@@ -369,8 +387,8 @@ class DirectExchange(Exchange):
         if lines is not None:
             if around is not None:
                 lines += around.lines(self, status, headers)
-            block = below.default_block()
-            content = _JSON_HEAD % (status_line(status), block, lines, len(body), body)
+            head = below.usual_head() if status == 200 else below.head(status)
+            content = _JSON_HEAD % (head, lines, len(body), body)
         else:
             if around is not None:
                 around.finish(self, status, headers)
@@ -514,7 +532,7 @@ class DirectExchange(Exchange):
 _OFTEN = (
     *("connection_below", "method", "path", "raw_path", "query_string", "raw_headers", "version"),
     *("keep_alive", "_has_all", "app", "route", "path_params"),
-    *("_endpoint", "sent_bytes", "reply_started", "has_begun", "status", "is_complete"),
+    *("query", "sent_bytes", "reply_started", "has_begun", "status", "is_complete"),
     *("around", "began", "seconds", "id", "_seen", "header_map", "late", "on_lost"),
     *("_received", "_is_given", "_is_begun", "_body"),
 )

@@ -56,6 +56,7 @@ def _handed_out(loop: AbstractEventLoop, in_empty_context: bool) -> Start:
     if attributes is None:
         return later
     call_soon = loop.call_soon
+    current = asyncio.tasks._current_tasks  # type: ignore[attr-defined]  # as current_task() does
     step: Callable[[], None] | None = None
     within: Context = Context()
 
@@ -72,7 +73,7 @@ def _handed_out(loop: AbstractEventLoop, in_empty_context: bool) -> Start:
 
     def start(work: Coroutine[Any, Any, None]) -> Task[None]:
         nonlocal step
-        if asyncio.current_task(loop) is not None:
+        if loop in current:
             return later(work)
         # What a task calls is found on the event loop object before it is found on its class.
         attributes["call_soon"] = take

@@ -32,6 +32,7 @@ from trivium.server.eager import starter
 from trivium.server.heads import header_block, status_line
 from trivium.server.patience import Clock, clock_of
 from trivium.server.reframing import has_body, new_parser, reframed
+from trivium.server.repeats import KnownHead, known_head, target_of, targets
 
 __all__ = ["DirectProtocol"]
 
@@ -43,6 +44,8 @@ _MOST_WAITING = 16
 _SMALL = 4096
 _FEW = 32
 """Heads below are not measured, where no bound is as small."""
+_TRIES = 3
+"""How often in a row a head is kept that then does not come again."""
 _LINGER = 5.0
 """Seconds in which a client that is still sending may read why nobody listens any more."""
 
@@ -114,6 +117,9 @@ class DirectProtocol(asyncio.Protocol):
         """Whether a request has ended in the packet, and no other has begun."""
         self._begins_within = False
         """Whether a head has begun in the middle of a packet."""
+        self._known: KnownHead | None = None
+        """The last head, if the next request is likely to have it too."""
+        self._tries = -1
         self._reading: DirectExchange | None = None
         """The request whose body is coming in."""
         self._unchanged: DirectExchange | None = None
@@ -142,6 +148,7 @@ class DirectProtocol(asyncio.Protocol):
         self._since = 0.0
         self._default_headers: RawHeaders = []
         self._default_block = b""
+        self._usual_head = status_line(200)
 
     # The connection
 
@@ -172,13 +179,39 @@ class DirectProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
             return
+        is_new = self._reading is None and not self._head_size
+        line = data.find(b"\r\n") if is_new else -1
+        known = self._known
+        if (
+            known is not None
+            and len(data) - line == known.size
+            and line > 0
+            and data.startswith(known.block, line)
+            and line <= self._small - len(known.block)
+            and (target := targets.get(data[:line]) or target_of(data[:line])) is not None
+        ):
+            # the same head as that of the request before, but for its first line
+            self._tries = 0
+            body = data[-known.length :] if known.length else b""
+            ex = DirectExchange(self, *target, known.headers, "1.1", True, body)
+            ex.header_map = known.header_map
+            if self._current is None and not self._waiting and not self.is_writing_paused:
+                self._begin(ex)
+                return
+            self._waiting.append(ex)
+        else:
+            self._parse(data, line, is_new)
+        if self._current is None:
+            self.advance()
+        if self._waiting and len(self._waiting) >= _MOST_WAITING:
+            self.pause_reading()
+
+    def _parse(self, data: bytes, line: int, is_new: bool) -> None:
         self._packet_size = len(data)
-        self._has_ended = False
-        if self._reading is None and not self._head_size:
-            # Asking the parser for it costs more than the rest of what it is asked.
-            line = data.find(b"\r\n")
-            if line > 9 and data.startswith(b" HTTP/1.1", line - 9):
-                self._version = "1.1"
+        self._has_ended = self._begins_within = False
+        # Asking the parser for it costs more than the rest of what it is asked.
+        if line > 9 and data.startswith(b" HTTP/1.1", line - 9):
+            self._version = "1.1"
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -187,10 +220,11 @@ class DirectProtocol(asyncio.Protocol):
             self._refuse(_status_of(error))
         if not self._has_ended:
             self._bound_unfinished(data)
-        if self._current is None:
-            self.advance()
-        if self._waiting and len(self._waiting) >= _MOST_WAITING:
-            self.pause_reading()
+        elif is_new and self._tries < _TRIES and not self._begins_within and self._waiting:
+            # the first head of a connection may as well be the last
+            if self._tries >= 0 and len(self._waiting[-1].raw_headers) <= self._few:
+                self._known = known_head(data, self._waiting[-1])
+            self._tries += 1
 
     def _feed_on(self, rest: bytes) -> None:
         """What came after a request to change the protocol, if we do not change it."""
@@ -340,19 +374,7 @@ class DirectProtocol(asyncio.Protocol):
             if self.is_writing_paused:
                 # a client that does not read its replies does not get more of them made
                 return
-            ex = self._waiting.popleft()
-            self._current = ex
-            serve = self._serve
-            if self._limit is not None and self._is_over_limit():
-                _log.warning("Exceeded concurrency limit.")
-                serve = self._serve_busy
-            task = self._start(serve(ex))
-            if not task.done():
-                ex.task = task
-                self.server_state.tasks.add(task)
-                task.add_done_callback(partial(self._ended, ex))
-            elif not ex.is_complete or task.cancelled() or task.exception() is not None:
-                self._ended(ex, task)
+            self._begin(self._waiting.popleft())
         if self._current is None and not self.is_lost:
             if self._refusal is not None:
                 self._send_refusal(self._refusal)
@@ -360,6 +382,20 @@ class DirectProtocol(asyncio.Protocol):
                 self._hand_over(self._upgrade)
             elif self._is_ending:
                 self.close()
+
+    def _begin(self, ex: DirectExchange) -> None:
+        self._current = ex
+        serve = self._serve
+        if self._limit is not None and self._is_over_limit():
+            _log.warning("Exceeded concurrency limit.")
+            serve = self._serve_busy
+        task = self._start(serve(ex))
+        if not task.done():
+            ex.task = task
+            self.server_state.tasks.add(task)
+            task.add_done_callback(partial(self._ended, ex))
+        elif not ex.is_complete or task.cancelled() or task.exception() is not None:
+            self._ended(ex, task)
 
     def _is_over_limit(self) -> bool:
         state, limit = self.server_state, self._limit
@@ -397,7 +433,8 @@ class DirectProtocol(asyncio.Protocol):
         if not keep_alive:
             self.close()
             return
-        self.resume_reading()
+        if self._is_reading_paused:
+            self.resume_reading()
         if self._waiting or self._refusal or self._upgrade or self._is_ending:
             self.loop.call_soon(self.advance)
 
@@ -408,7 +445,18 @@ class DirectProtocol(asyncio.Protocol):
         headers = self.server_state.default_headers
         if headers is not self._default_headers:
             self._default_headers, self._default_block = headers, header_block(headers)
+            self._usual_head = status_line(200) + self._default_block
         return self._default_block
+
+    def head(self, status: int) -> bytes:
+        """The beginning of a reply: its first line, and the headers that every reply has."""
+        return status_line(status) + self.default_block()
+
+    def usual_head(self) -> bytes:
+        """The same for most replies, whose status is 200."""
+        if self.server_state.default_headers is not self._default_headers:
+            self.default_block()
+        return self._usual_head
 
     def close(self) -> None:
         """Ends the connection when what was written has been sent. Nothing more is heard of it.

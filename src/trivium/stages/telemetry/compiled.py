@@ -170,7 +170,7 @@ class ObservedPlan(Plan):
         return arguments
 
     def _noted_refusal(self, ex: Exchange, run: Run, observation: Observation) -> Exception:
-        error = self._invalid(ex, run)
+        error = self._invalid(ex, run.body, run.errors)
         observation.refused(error)
         return error
 
