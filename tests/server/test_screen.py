@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from trivium.server.run import jsonable
 from trivium.server.screen import announce
 from trivium.server.settings import ServerSettings
 
@@ -27,7 +26,7 @@ FACTS = {
 
 def screen(facts: dict[str, Any] | None = None, **given: Any) -> str:
     stream = io.StringIO()
-    announce({**FACTS, **(facts or {})}, jsonable(ServerSettings(**given)), stream)
+    announce({**FACTS, **(facts or {})}, ServerSettings.validated(given).jsonable(), stream)
     return stream.getvalue()
 
 
@@ -71,7 +70,7 @@ def test_a_terminal_gets_colours_and_nothing_else_does() -> None:
             return True
 
     terminal = Terminal()
-    announce(FACTS, jsonable(ServerSettings()), terminal)
+    announce(FACTS, ServerSettings().jsonable(), terminal)
 
     assert "\x1b[1mTrivium 1.0" in terminal.getvalue()
     assert "\x1b" not in screen()

@@ -5,10 +5,9 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from trivium.cli.server_options import spelled
+from trivium.cli.arguments import spelled
 from trivium.server.errors import WrongSetting
-from trivium.server.run import jsonable
-from trivium.server.settings import ServerOptions, ServerSettings, settings_from
+from trivium.server.settings import SETTINGS, ServerOptions, ServerSettings, settings_from
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +25,7 @@ def test_without_anything_the_defaults_are_safe() -> None:
 
 
 def test_the_keywords_of_run_are_the_settings() -> None:
-    assert set(get_type_hints(ServerOptions)) == set(ServerSettings.model_fields)
+    assert set(get_type_hints(ServerOptions)) == set(SETTINGS)
 
 
 def test_what_was_passed_comes_first_then_the_environment_then_the_project(
@@ -141,7 +140,7 @@ def test_a_password_is_never_told(somewhere: Path) -> None:
     settings = settings_from({"ssl_certfile": "cert", "ssl_keyfile_password": "hunter2"})
 
     assert "hunter2" not in repr(settings)
-    assert jsonable(settings)["ssl_keyfile_password"] == "hunter2"
+    assert settings.jsonable()["ssl_keyfile_password"] == "hunter2"
 
 
 def test_workers_get_the_settings_that_were_read(somewhere: Path) -> None:
@@ -156,4 +155,4 @@ def test_workers_get_the_settings_that_were_read(somewhere: Path) -> None:
         }
     )
 
-    assert ServerSettings(**jsonable(settings)) == settings
+    assert ServerSettings.validated(settings.jsonable()) == settings

@@ -19,16 +19,15 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command with the arguments of the process. Ends the process."""
-    from trivium.cli import serving
+    if sys.argv[1:2] in (["run"], ["dev"]):
+        from trivium.cli.serving import served
+
+        status = served(sys.argv[1:])
+        if status is not None:
+            sys.exit(status)
+    from trivium.cli import bench, checking, data, migrations, server_commands
     from trivium.cli.commands import cli
 
-    serving.add_to(cli)
-    if sys.argv[1:2] not in (["run"], ["dev"]):
-        # what serves stays in memory with everything that it has imported
-        from trivium.cli import bench, checking, data, migrations
-
-        checking.add_to(cli)
-        bench.add_to(cli)
-        migrations.add_to(cli)
-        data.add_to(cli)
+    for each in (server_commands, checking, bench, migrations, data):
+        each.add_to(cli)
     cli(prog_name="trivium")

@@ -2,13 +2,14 @@
 
 import inspect
 from collections.abc import Callable, Collection
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar
 
 import typer
 
-from trivium.server.settings import ENVIRONMENT_PREFIX, ServerSettings
+from trivium.cli.arguments import flag_of
+from trivium.server.settings import ENVIRONMENT_PREFIX, SETTINGS
 
-__all__ = ["spelled", "with_settings"]
+__all__ = ["with_settings"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -25,11 +26,6 @@ _METAVARS = {
     "ssl_keyfile_password": "PASSWORD",
     "uds": "PATH",
 }
-
-
-def spelled() -> dict[str, str]:
-    """How each setting is called on the command line."""
-    return {name: _flag(name) for name in ServerSettings.model_fields}
 
 
 def with_settings(*, without: Collection[str] = ()) -> Callable[[Command], Command]:
@@ -50,7 +46,7 @@ def with_settings(*, without: Collection[str] = ()) -> Callable[[Command], Comma
             inspect.Parameter(
                 name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_option(name)
             )
-            for name in ServerSettings.model_fields
+            for name in SETTINGS
             if name not in without
         ]
         changed = signature.replace(parameters=[*own, *options])
@@ -63,20 +59,15 @@ def with_settings(*, without: Collection[str] = ()) -> Callable[[Command], Comma
     return decorate
 
 
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
-
-
 def _option(name: str) -> Any:
-    field = ServerSettings.model_fields[name]
-    flag = _flag(name)
-    shown = _default(field.default)
-    text = f"{field.description}{shown} [{ENVIRONMENT_PREFIX}{name.upper()}]"
-    if field.annotation is bool:
+    setting = SETTINGS[name]
+    flag = flag_of(name)
+    shown = _default(setting.default)
+    text = f"{setting.description}{shown} [{ENVIRONMENT_PREFIX}{name.upper()}]"
+    if setting.is_flag:
         return Annotated[bool | None, typer.Option(f"{flag}/--no-{flag[2:]}", help=text)]
-    choices = get_args(field.annotation)
-    if all(isinstance(choice, str) for choice in choices) and choices:
-        metavar = "|".join(choices)
+    if setting.choices:
+        metavar = "|".join(setting.choices)
     else:
         metavar = _METAVARS.get(name, "FILE" if "file" in name or "certs" in name else "NUMBER")
     return Annotated[str | None, typer.Option(flag, help=text, metavar=metavar, show_default=False)]

@@ -1,60 +1,58 @@
-"""The commands that serve an app: ``run`` and ``dev``."""
+"""What the commands that serve an app do: ``run`` and ``dev``. No typer here; see ``arguments``."""
 
-from typing import Annotated, Any
+import sys
+from collections.abc import Mapping
+from typing import Any
 
-import typer
-
-from trivium.cli.commands import AppName, IsFactory, errors_told
-from trivium.cli.server_options import spelled, with_settings
+from trivium.cli.arguments import Line, plain, spelled
+from trivium.errors import TriviumError
 from trivium.server.settings import settings_from
 
-__all__ = ["add_to", "dev", "run"]
+__all__ = ["NOT_OF_RUN", "dev", "run", "served"]
+
+NOT_OF_RUN = ("reload", "reload_dir", "reload_include")
+"""The settings that only ``dev`` has."""
 
 DEV_DEFAULTS = {
     "reload": True,
     # An event stream that a browser holds open must not hold up the next start.
     "graceful_timeout": 1.0,
 }
+INTERRUPTED = 130  # what a shell expects of a program that Ctrl+C has stopped
 
 
-@with_settings(without=("reload", "reload_dir", "reload_include"))
-def run(
-    app: Annotated[str | None, typer.Argument(metavar="[APP]", help=AppName)] = None,
-    factory: IsFactory = False,
-    **given: Any,
-) -> None:
-    """Serve an app, for production.
+def run(line: Line) -> int:
+    """Serves as ``trivium run``; returns the status of the process."""
+    return _serve(line, mode="production", may_become=True)
 
-    Every option is a setting that may also stand in the environment or under [tool.trivium] in
-    pyproject.toml; the option comes first, then the environment.
-    """
-    with errors_told():
+
+def dev(line: Line) -> int:
+    """Serves as ``trivium dev``; returns the status of the process."""
+    return _serve(line, mode="development", debug=True, defaults=DEV_DEFAULTS)
+
+
+def served(arguments: list[str]) -> int | None:
+    """Serves where that is what the arguments say, plainly; returns the status, or None."""
+    if arguments[:1] not in (["run"], ["dev"]):
+        return None
+    is_run = arguments[0] == "run"
+    line = plain(arguments[1:], without=NOT_OF_RUN if is_run else ())
+    if line is None:
+        return None
+    try:
+        return run(line) if is_run else dev(line)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _serve(line: Line, *, defaults: Mapping[str, Any] | None = None, **how: Any) -> int:
+    try:
         from trivium.server.run import serve
 
-        settings = settings_from(given, spelled=spelled())
-        status = serve(app, settings, factory=factory, mode="production", may_become=True)
-    raise typer.Exit(status)
+        settings = settings_from(line.given, spelled=spelled(), defaults=defaults)
+        return serve(line.app, settings, factory=line.factory, **how)
+    except TriviumError as error:
+        from trivium.server.loading import written
 
-
-@with_settings()
-def dev(
-    app: Annotated[str | None, typer.Argument(metavar="[APP]", help=AppName)] = None,
-    factory: IsFactory = False,
-    **given: Any,
-) -> None:
-    """Serve an app while it is written: start it anew at each change, show its errors.
-
-    The port stays open over restarts and mistakes: a request waits for the mended app.
-    """
-    with errors_told():
-        from trivium.server.run import serve
-
-        settings = settings_from(given, spelled=spelled(), defaults=DEV_DEFAULTS)
-        status = serve(app, settings, factory=factory, mode="development", debug=True)
-    raise typer.Exit(status)
-
-
-def add_to(cli: typer.Typer) -> None:
-    """Gives the program these commands."""
-    cli.command()(run)
-    cli.command()(dev)
+        sys.stderr.write(f"{written(error)}\n")
+        return 1

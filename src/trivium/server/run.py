@@ -100,7 +100,7 @@ class _Alone(Overseer):
         self._mode = mode
 
     def ready(self, server: Server) -> None:
-        announce(facts_of(server, self._mode), jsonable(server.settings))
+        announce(facts_of(server, self._mode), server.settings.jsonable())
 
     def leave(self, server: Server) -> None:
         close_all(server.listeners, server.settings)
@@ -114,20 +114,12 @@ def _orders(
     return {
         "app": app,
         "factory": factory,
-        "settings": jsonable(settings),
+        "settings": settings.jsonable(),
         "path": sys.path,
         "directory": str(location.directory),
         "mode": mode,
         "debug": debug,
     }
-
-
-def jsonable(settings: ServerSettings) -> dict[str, Any]:
-    """The settings as JSON-able data, the password included."""
-    data = settings.model_dump(mode="json")
-    if settings.ssl_keyfile_password is not None:
-        data["ssl_keyfile_password"] = settings.ssl_keyfile_password.get_secret_value()
-    return data
 
 
 def _watch_over(orders: Mapping[str, Any], settings: ServerSettings, *, may_become: bool) -> int:

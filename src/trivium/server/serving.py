@@ -60,7 +60,6 @@ def _tells_of_requests(app: Any) -> bool:
 
 def config_of(settings: ServerSettings, app: Any) -> uvicorn.Config:
     """uvicorn's configuration for an ASGI application."""
-    password = settings.ssl_keyfile_password
     return uvicorn.Config(
         app,
         interface="asgi3",
@@ -78,7 +77,7 @@ def config_of(settings: ServerSettings, app: Any) -> uvicorn.Config:
         timeout_keep_alive=settings.timeout_keep_alive,
         ssl_certfile=settings.ssl_certfile,
         ssl_keyfile=settings.ssl_keyfile,
-        ssl_keyfile_password=None if password is None else password.get_secret_value(),
+        ssl_keyfile_password=settings.ssl_keyfile_password,
         ssl_ca_certs=None if settings.ssl_ca_certs is None else str(settings.ssl_ca_certs),
         ssl_cert_reqs=2 if settings.ssl_ca_certs is not None else 0,
         ssl_ciphers=settings.ssl_ciphers,

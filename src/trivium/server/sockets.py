@@ -45,14 +45,13 @@ def check_tls(settings: ServerSettings) -> None:
     """Raises WrongSetting where the certificate or its key cannot be used."""
     if settings.ssl_certfile is None:
         return
-    password = settings.ssl_keyfile_password
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(
             settings.ssl_certfile,
             settings.ssl_keyfile,
             # Never to be asked for on a terminal.
-            "" if password is None else password.get_secret_value(),
+            settings.ssl_keyfile_password or "",
         )
         if settings.ssl_ca_certs is not None:
             context.load_verify_locations(settings.ssl_ca_certs)

@@ -102,7 +102,7 @@ class Line(Overseer):
 
 def serve(orders: dict[str, Any], line: Line, sockets: list[socket.socket]) -> int:
     """Serves as ordered, until told to end; returns the status of the process."""
-    settings = ServerSettings(**orders["settings"])
+    settings = ServerSettings.validated(orders["settings"])
     configure(settings.log_level, settings.log_format, access_log=settings.access_log)
     sys.path[:] = orders["path"]
     try:
