@@ -28,9 +28,12 @@ from trivium.threads import in_thread
 
 __all__ = [
     "Around",
-    "BackgroundTasks",
+    "HTML_TYPE",
     "JSON_TYPE",
+    "TEXT_TYPE",
+    "BackgroundTasks",
     "Exchange",
+    "MadeHere",
     "Plain",
     "RawHeaders",
     "Reply",
@@ -56,8 +59,16 @@ class Plain(tuple[bytes, bytes]):
     __slots__ = ()
 
 
-JSON_TYPE = (b"content-type", b"application/json")
-"""The header of JSON that the framework has written itself, always this very object."""
+class MadeHere(Plain):
+    """The ``Content-Type`` of a body that the framework has written; second after its length."""
+
+    def __init__(self, header: tuple[bytes, bytes]) -> None:
+        self.line = b"%b: %b\r\n" % header
+
+
+JSON_TYPE = MadeHere((b"content-type", b"application/json"))
+TEXT_TYPE = MadeHere((b"content-type", b"text/plain; charset=utf-8"))
+HTML_TYPE = MadeHere((b"content-type", b"text/html; charset=utf-8"))
 
 
 class Reply(NamedTuple):
@@ -256,11 +267,10 @@ class Exchange:
     _body: bytes | None = None
     _text_form: FormData | None = None
     chosen: Response | None = None
-    """The injected response, if anything asked for it."""
     background: BackgroundTasks | None = None
-    """The tasks, if anything asked for them."""
+    """The injected response and the tasks, if anything asked for them."""
     may_be_open = False
-    """Whether anything was to be closed or settled; ``is_open`` tells whether it still is."""
+    """Whether anything was to be closed or settled, as ``is_open`` tells exactly."""
     must_be_released = True
     """Whether ``release`` has anything to do."""
     _request_stack: AsyncExitStack | None = None

@@ -8,6 +8,7 @@ has gone nor a task that fails keeps the next one from running.
 from collections.abc import Iterable
 from contextlib import nullcontext
 from copy import copy
+from typing import Any
 
 from anyio import CancelScope
 from starlette.background import BackgroundTask
@@ -19,7 +20,7 @@ from starlette.types import Message
 from trivium.exchange import BackgroundTasks, Exchange, Reply, raise_failures, run_each
 from trivium.responding.reply import Outcome
 
-__all__ = ["handed_over", "run_promised"]
+__all__ = ["handed_over", "run_promised", "whole_reply"]
 
 
 async def handed_over(ex: Exchange, outcome: Outcome) -> Exception | None:
@@ -30,15 +31,7 @@ async def handed_over(ex: Exchange, outcome: Outcome) -> Exception | None:
     if isinstance(outcome, Reply):
         return await _sent_whole(ex, outcome)
     response = outcome
-    if type(response).__call__ is Response.__call__ and not ex.is_websocket:
-        # nothing but a status, headers and a body
-        body = response.body
-        whole = Reply(
-            response.status_code,
-            # a copy, because stages add to it, and the same response may be sent again
-            list(response.raw_headers),
-            body if type(body) is bytes else bytes(body),
-        )
+    if not ex.is_websocket and (whole := whole_reply(response)) is not None:
         return await _sent_whole(ex, whole)
     if response.background is not None:
         # a copy, because the same response may be on its way to another client
@@ -68,6 +61,20 @@ async def handed_over(ex: Exchange, outcome: Outcome) -> Exception | None:
     finally:
         await _close_stream(response)
     return None
+
+
+def whole_reply(response: Any) -> Reply | None:
+    """A response that is nothing but a status, headers and a body, as a reply; else None."""
+    if not isinstance(response, Response) or type(response).__call__ is not Response.__call__:
+        return None
+    body = response.body
+    return Reply(
+        response.status_code,
+        # a copy, because stages add to it, and the same response may be sent again
+        list(response.raw_headers),
+        body if type(body) is bytes else bytes(body),
+        response.background,
+    )
 
 
 async def _close_stream(response: Response) -> None:

@@ -10,12 +10,12 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 from starlette.background import BackgroundTask
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from trivium.binding.annotations import is_subclass
 from trivium.binding.fields import DumpOptions, Field
 from trivium.errors import EndpointContext, ResponseValidationError
-from trivium.exchange import JSON_TYPE, Exchange, RawHeaders, Reply
+from trivium.exchange import HTML_TYPE, JSON_TYPE, TEXT_TYPE, Exchange, MadeHere, RawHeaders, Reply
 from trivium.responding.encoders import jsonable_encoder
 from trivium.responding.loading import LOAD, MustLoad, Unfinished, loader_of
 from trivium.responding.plain import encode_json
@@ -61,7 +61,30 @@ def finisher(
         return _json_finisher(_loading_writer(field, dump, context), status_code, annotation)
     if field is None and response_class is JSONResponse:
         return _json_finisher(_write_plain, status_code, None)
-    return _class_finisher(field, status_code, response_class, dump, context)
+    finish = _class_finisher(field, status_code, response_class, dump, context)
+    kind = _TEXTS.get(response_class)
+    is_text = field is None or (
+        field.field_info.annotation is str and not field.field_info.metadata
+    )
+    if kind is not None and is_text and allows_body(status_code):
+        return _text_finisher(kind, status_code or 200, finish)
+    return finish
+
+
+_TEXTS: dict[Any, MadeHere] = {PlainTextResponse: TEXT_TYPE, HTMLResponse: HTML_TYPE}
+
+
+def _text_finisher(kind: MadeHere, declared: int, otherwise: Finish) -> Finish:
+    """For a string that is sent as it is."""
+
+    def finish(value: Any, ex: Exchange, loaded: bool = False) -> Outcome | Unfinished:
+        if type(value) is not str or ex.chosen is not None:
+            return otherwise(value, ex)
+        body = value.encode()
+        headers: RawHeaders = [(b"content-length", b"%d" % len(body)), kind]
+        return _new_reply((declared, headers, body, ex.background))
+
+    return finish
 
 
 def _write_plain(value: Any, ex: Exchange, loaded: bool) -> bytes:

@@ -16,7 +16,7 @@ from trivium.binding.plan import Plan
 from trivium.binding.steps import Overrides
 from trivium.errors import TriviumError
 from trivium.exchange import Exchange, Reply
-from trivium.responding.delivery import handed_over, run_promised
+from trivium.responding.delivery import handed_over, run_promised, whole_reply
 from trivium.responding.loading import Unfinished
 from trivium.responding.reply import Finish, Outcome
 from trivium.threads import iterated_in_threads
@@ -104,9 +104,13 @@ class Operation(OnceCompiled):
         except BaseException as error:
             await _unwind(ex, error)
             raise
-        if type(outcome) is Reply and outcome[3] is None and not (ex.may_be_open and ex.is_open):
-            if not ex.reply_at_once(outcome):
-                await ex.reply(outcome)
+        if type(outcome) is Reply:
+            reply: Reply | None = outcome
+        else:
+            reply = whole_reply(outcome) if ex.background is None else None
+        if reply is not None and reply[3] is None and not (ex.may_be_open and ex.is_open):
+            if not ex.reply_at_once(reply):
+                await ex.reply(reply)
         else:
             await _conclude_with(ex, outcome)
 

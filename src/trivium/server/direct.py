@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Scope
 
 from trivium.errors import TriviumError
-from trivium.exchange import JSON_TYPE, Exchange, RawHeaders, Reply
+from trivium.exchange import Exchange, MadeHere, RawHeaders, Reply
 from trivium.server.heads import Head, known_block, status_line
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ __all__ = ["DirectExchange"]
 _MOST_DROPPED = 1024 * 1024
 """Bytes of a body nobody wants that are read and dropped, before the connection is closed."""
 _WITHOUT_BODY = frozenset({204, 304})
-_JSON_HEAD = b"%b%bcontent-length: %d\r\ncontent-type: application/json\r\n\r\n%b"
+_WHOLE = b"%b%bcontent-length: %d\r\n%b\r\n%b"
 
 
 class _OfApp:
@@ -377,18 +377,18 @@ class DirectExchange(Exchange):
         lines: bytes | None = None
         if (
             len(headers) > 1
-            and headers[1] is JSON_TYPE
+            and isinstance(kind := headers[1], MadeHere)
             and self.keep_alive
             and self.method != "HEAD"
             and not (self._received or not self._has_all)
         ):
-            # made by the framework, length included
             lines = known_block(headers[2:]) if len(headers) > 2 else b""
+            content_type = kind.line
         if lines is not None:
             if around is not None:
                 lines += around.lines(self, status, headers)
             head = below.usual_head() if status == 200 else below.head(status)
-            content = _JSON_HEAD % (head, lines, len(body), body)
+            content = _WHOLE % (head, lines, len(body), content_type, body)
         else:
             if around is not None:
                 around.finish(self, status, headers)
