@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from trivium.binding.fields import Field, Loc, Undefined, missing, relocated
 from trivium.binding.forms import form_body, form_model_value, form_models
+from trivium.binding.json_bodies import json_reader
 from trivium.binding.limits import FormLimits, limit_error
 from trivium.binding.picking import Errors, validated
 from trivium.binding.shape import is_embedded
@@ -99,6 +100,17 @@ def body_arguments(fields: Sequence[Field], embed: bool) -> BodyArguments:
         return errors or None
 
     return take
+
+
+def whole_json(
+    fields: Sequence[Field], embed: bool
+) -> tuple[str, Callable[[bytes], Any]] | None:
+    """The name of the one field that is the whole body, and what makes it of the bytes of JSON,
+    where that means the same as parsing the JSON first."""
+    if len(fields) != 1 or embed or is_embedded(fields):
+        return None
+    reader = json_reader(fields[0])
+    return None if reader is None else (fields[0].name, reader)
 
 
 def form_arguments(fields: Sequence[Field], embed: bool) -> FormArguments:

@@ -113,14 +113,32 @@ class Plan:
             if raw is None or ex.header(b"content-type") != "application/json":
                 return None
             if raw:
+                arguments = self._read_at_once(ex, raw)
+                if arguments is not None:
+                    return arguments
                 try:
                     body = from_json(raw)
                 except ValueError:
                     return None
-        arguments: dict[str, Any] = {}
+        arguments = {}
         errors = self._arguments.read(ex, body, arguments)
         if errors:
             raise self._invalid(ex, body, errors)
+        return arguments
+
+    def _read_at_once(self, ex: Exchange, raw: bytes) -> dict[str, Any] | None:
+        """The arguments, with a body that is made of JSON in one step; None if that fails."""
+        if (whole := self._arguments.whole_json) is None:
+            return None
+        name, read = whole
+        arguments: dict[str, Any] = {}
+        try:
+            value = read(raw)
+        except ValueError:
+            return None
+        if self._arguments.read_values(ex, arguments):
+            return None
+        arguments[name] = value
         return arguments
 
     async def call(self, ex: Exchange, finish: Finish) -> Any:

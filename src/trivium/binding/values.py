@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from trivium.binding.body import body_arguments, form_arguments
+from trivium.binding.body import body_arguments, form_arguments, whole_json
 from trivium.binding.dependant import Dependant, parameter_model
 from trivium.binding.fields import Field, Loc, Undefined, missing, relocated
 from trivium.binding.parameter_models import model_reader
@@ -56,7 +56,7 @@ class Arguments:
     its value. ``index`` is the callable's own place in the run.
     """
 
-    __slots__ = ("_body", "_children", "_form", "_readers", "index", "inputs")
+    __slots__ = ("_body", "_children", "_form", "_readers", "index", "inputs", "whole_json")
 
     def __init__(
         self,
@@ -78,6 +78,8 @@ class Arguments:
             self._form = form_arguments(dependant.body_params, embed)
         elif dependant.body_params:
             self._body = body_arguments(dependant.body_params, embed)
+        self.whole_json = None if is_form else whole_json(dependant.body_params, embed)
+        """The one argument that the body is, and what makes it of JSON; see ``json_bodies``."""
 
     @property
     def reads_form(self) -> bool:
@@ -99,13 +101,18 @@ class Arguments:
 
     def read(self, ex: Exchange, body: Any, arguments: dict[str, Any]) -> Errors | None:
         """Adds what the request holds, but for a form; what does not validate."""
+        errors = self.read_values(ex, arguments) if self._readers else None
+        if self._body is not None:
+            found = self._body(body, arguments)
+            if found is not None:
+                errors = [*errors, *found] if errors else found
+        return errors
+
+    def read_values(self, ex: Exchange, arguments: dict[str, Any]) -> Errors | None:
+        """Adds what is not in the body; what does not validate."""
         errors: Errors | None = None
         for read in self._readers:
             found = read(ex, arguments)
-            if found is not None:
-                errors = [*errors, *found] if errors else found
-        if self._body is not None:
-            found = self._body(body, arguments)
             if found is not None:
                 errors = [*errors, *found] if errors else found
         return errors
