@@ -19,6 +19,7 @@ ROOMS = (
     "errors",
     "checks",
     "threads",
+    "background",
     "exchange",
     "binding",
     "shutdown",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from starlette.websockets import WebSocket, WebSocketDisconnect
 
     from trivium.app import App
+    from trivium.background import BackgroundTasks
     from trivium.binding.declare import (
         Body,
         Cookie,
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     )
     from trivium.binding.uploads import UploadFile
     from trivium.errors import DeclarationError, HTTPException, TriviumError, WebSocketException
-    from trivium.exchange import BackgroundTasks
     from trivium.routing import APIRouter, action
     from trivium.server.run import run
     from trivium.shutdown import Shutdown
@@ -67,6 +67,7 @@ _HOMES = {
     "starlette.responses": ("Response",),
     "starlette.websockets": ("WebSocket", "WebSocketDisconnect"),
     "trivium.app": ("App",),
+    "trivium.background": ("BackgroundTasks",),
     "trivium.binding.declare": (
         "Body",
         "Cookie",
@@ -80,7 +81,6 @@ _HOMES = {
     ),
     "trivium.binding.uploads": ("UploadFile",),
     "trivium.errors": ("DeclarationError", "HTTPException", "TriviumError", "WebSocketException"),
-    "trivium.exchange": ("BackgroundTasks",),
     "trivium.routing": ("APIRouter", "action"),
     "trivium.server.run": ("run",),
     "trivium.shutdown": ("Shutdown",),

@@ -265,6 +265,15 @@ class App(Starlette):
         self._stages = Stages((*(self._stages.stages if self._stages else ()), *stages))
         self._lifespans += [stage.lifespan for stage in stages if stage.has_lifespan]
 
+    def remove_stage(self, stage: Stage) -> None:
+        """Takes a stage away again; what it has opened is closed with the application.
+
+        Raises ValueError where it is none of ``stages``.
+        """
+        stages = list(self.stages)
+        stages.remove(stage)
+        self._stages = Stages(tuple(stages)) if stages else None
+
     @property
     def stages(self) -> tuple[Stage, ...]:
         """The stages of the application, outermost first."""

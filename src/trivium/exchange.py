@@ -5,44 +5,37 @@ give back a ``Reply`` or a Starlette response. What Starlette offers on top (Req
 WebSocket) is made only where a handler asks for it.
 """
 
-import weakref
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
-from functools import partial, wraps
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from types import MappingProxyType, TracebackType
-from typing import Any, NamedTuple, ParamSpec, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 from urllib.parse import parse_qsl
 
 from anyio import CancelScope
-from starlette._utils import get_route_path, is_async_callable
+from starlette._utils import get_route_path
 from starlette.background import BackgroundTask
-from starlette.background import BackgroundTasks as StarletteBackgroundTasks
 from starlette.datastructures import FormData, Headers, ImmutableMultiDict
 from starlette.requests import ClientDisconnect, HTTPConnection, Request, cookie_parser
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from trivium.background import BackgroundTasks
 from trivium.errors import TriviumError
-from trivium.threads import in_thread
 
 __all__ = [
     "Around",
     "HTML_TYPE",
     "JSON_TYPE",
     "TEXT_TYPE",
-    "BackgroundTasks",
     "Exchange",
     "MadeHere",
+    "Patience",
     "Plain",
     "RawHeaders",
     "Reply",
     "Settle",
-    "raise_failures",
-    "run_each",
 ]
-
-P = ParamSpec("P")
 
 _FORMS = "trivium.forms"
 _SETTLEMENTS = "trivium.settlements"
@@ -80,84 +73,21 @@ class Reply(NamedTuple):
     background: BackgroundTask | None = None
 
 
-class BackgroundTasks(StarletteBackgroundTasks):
-    """Tasks that run after the reply was sent, in the order in which they were added.
+class Patience(NamedTuple):
+    """How long a reply may take to begin."""
 
-    Every task runs, also when one before it failed. The error of a single failed task is raised
-    as it is, several as an ``ExceptionGroup``, once all have run.
-    """
-
-    _exchange: "weakref.ref[Exchange] | None" = None
-    around: Callable[[BackgroundTask], AbstractContextManager[Any]] = nullcontext
-    """What each task runs within; replaced on an instance where the request is observed."""
-
-    def belong_to(self, exchange: "Exchange") -> None:
-        """Says which request the tasks come after."""
-        # weak, because the exchange holds the tasks
-        self._exchange = weakref.ref(exchange)
-
-    def add_task(self, func: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Has ``func`` called after the reply, in a worker thread if it is a ``def``."""
-        if is_async_callable(func):
-            super().add_task(func, *args, **kwargs)
-        else:
-            super().add_task(self._threaded(func), *args, **kwargs)
-
-    def _threaded(self, func: Callable[P, Any]) -> Callable[P, Awaitable[None]]:
-        @wraps(func)
-        async def call(*args: P.args, **kwargs: P.kwargs) -> None:
-            ex = None if self._exchange is None else self._exchange()
-            limited = ex is None or not ex.is_holding
-            await in_thread(partial(func, *args, **kwargs), limited=limited)
-
-        return call
-
-    def take_up(self, other: BackgroundTask) -> None:
-        """Adds what another response brought along."""
-        if other is self:
-            return
-        if isinstance(other, StarletteBackgroundTasks):
-            self.tasks.extend(other.tasks)
-        else:
-            self.tasks.append(other)
-
-    async def __call__(self) -> None:
-        raise_failures(await self.run())
-
-    async def run(self) -> list[Exception]:
-        """Runs every task, once; the errors of those that failed."""
-        return await run_each(self._taken(), self.around)
-
-    def _taken(self) -> Iterator[BackgroundTask]:
-        while self.tasks:
-            yield self.tasks.pop(0)
-
-
-async def run_each(
-    tasks: Iterable[BackgroundTask],
-    around: Callable[[BackgroundTask], AbstractContextManager[Any]] = nullcontext,
-) -> list[Exception]:
-    """Runs the tasks in order, each within ``around``; the errors of those that failed."""
-    failures: list[Exception] = []
-    for task in tasks:
-        try:
-            with around(task):
-                await task()
-        except Exception as failure:
-            failures.append(failure)
-    return failures
-
-
-def raise_failures(failures: list[Exception]) -> None:
-    """Raises what tasks have failed with: a single error as it is, several as a group."""
-    if len(failures) == 1:
-        raise failures[0]
-    if failures:
-        raise ExceptionGroup("background tasks failed", failures)
+    seconds: float
+    on_late: "Callable[[Exchange], None]"
+    """Who is told where it has taken longer."""
 
 
 class Around(Protocol):
     """What stands around the routes and has a say in every reply; see ``trivium.stages``."""
+
+    @property
+    def patience(self) -> Patience | None:
+        """What a direct connection heeds; it may be a second late."""
+        ...
 
     def reply(self, ex: "Exchange", reply: Reply, /) -> Reply:
         """A complete reply, as it is to be sent."""
@@ -171,8 +101,8 @@ class Around(Protocol):
         """Adds the headers that come last."""
         ...
 
-    def lines(self, ex: "Exchange", status: int, headers: RawHeaders, /) -> bytes:
-        """What ``finish`` would add, as lines."""
+    def lines(self, ex: "Exchange", headers: RawHeaders, /) -> bytes | None:
+        """What ``finish`` would add, as lines; ``None`` where that is not certain."""
         ...
 
     def start(self, ex: "Exchange", message: Message, /) -> Message:
@@ -243,6 +173,9 @@ class Exchange:
     late, and where a body shows in the headers."""
     on_lost: "Callable[[Exchange], None] | None" = None
     """Called by a direct connection when the client goes away before the reply is complete."""
+    repeated: dict[Any, Any] | None = None
+    """What has been found out of all requests of a direct connection that have the headers of this
+    one, each under a key of its own; None where they have not come before."""
     is_lost = False
     """Whether a direct connection has seen the client go away."""
     ended: "Callable[[Exchange], Awaitable[None]] | None" = None
@@ -336,10 +269,6 @@ class Exchange:
         if self._settlements is not None:
             self.scope[_SETTLEMENTS] = self._settlements
         return self.scope
-
-    def allow(self, seconds: float, on_late: "Callable[[Exchange], None]") -> None:
-        """Has a direct connection call ``on_late`` where the reply has not begun by then; it may be
-        a second late."""
 
     def when_lost(self, callback: "Callable[[], object] | None") -> None:
         """Has a direct connection call ``callback`` where the client goes away before the reply is

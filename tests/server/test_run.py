@@ -557,7 +557,14 @@ def test_an_app_with_an_access_log_of_its_own_is_told_of_once(served: Project) -
     assert json.loads(line)["path"] == "/pid"
 
 
-def test_the_access_log_can_be_left_out(served: Project) -> None:
+@pytest.mark.parametrize("has_own", [False, True])
+def test_the_access_log_can_be_left_out(served: Project, has_own: bool) -> None:
+    if has_own:
+        served.write(
+            "main.py",
+            "from trivium import App\nfrom trivium.stages.access_log import AccessLog\n"
+            "app = App()\napp.add_stage(AccessLog())\napp.get('/pid')(lambda: 1)",
+        )
     live = served.trivium("run", "--no-access-log", "--quiet")
     port = live.until_said(r"http://127\.0\.0\.1:(\d+)")
     connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=PATIENCE)
@@ -568,3 +575,17 @@ def test_the_access_log_can_be_left_out(served: Project) -> None:
     assert live.stopped() == 0
     assert live.output == ""
     assert "threads" not in live.errors
+
+
+def test_a_sink_of_the_application_is_told_whatever_the_server_writes(served: Project) -> None:
+    served.write(
+        "main.py",
+        "from trivium import App\nfrom trivium.stages.access_log import AccessLog\n"
+        "def sink(batch): print([access.path for access in batch], flush=True)\n"
+        "app = App()\napp.add_stage(AccessLog(sink))\napp.get('/pid')(lambda: 1)",
+    )
+    live = served.trivium("run", "--no-access-log")
+    live.get("/pid")
+    assert live.stopped() == 0
+
+    assert live.output == "['/pid']\n"

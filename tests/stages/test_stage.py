@@ -186,3 +186,16 @@ def test_stages_take_their_places_whatever_the_order_of_adding() -> None:
     app.add_stage(outer)
 
     assert app.stages == (outer, inner)
+
+
+def test_a_stage_can_be_taken_away_again() -> None:
+    story: list[str] = []
+    stays, goes = Told("stays", story), Told("goes", story)
+    app = App()
+    app.add_stage(stays, goes)
+
+    app.remove_stage(goes)
+
+    assert app.stages == (stays,)
+    with pytest.raises(ValueError, match="not in"):
+        app.remove_stage(goes)

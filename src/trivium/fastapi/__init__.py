@@ -40,6 +40,7 @@ import trivium.fastapi.types
 import trivium.fastapi.utils
 import trivium.fastapi.websockets  # noqa: F401  # loaded for the attribute
 from trivium.app import FastAPI
+from trivium.background import BackgroundTasks
 from trivium.binding.declare import (
     Body,
     Cookie,
@@ -53,7 +54,6 @@ from trivium.binding.declare import (
 )
 from trivium.binding.uploads import UploadFile
 from trivium.errors import HTTPException, WebSocketException
-from trivium.exchange import BackgroundTasks
 from trivium.fastapi._alias.finder import install
 from trivium.routing import APIRouter
 

@@ -2,7 +2,7 @@
 
 from typing import ParamSpec
 
-from trivium.exchange import BackgroundTasks
+from trivium.background import BackgroundTasks
 
 P = ParamSpec("P")
 

@@ -17,7 +17,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Message
 
-from trivium.exchange import BackgroundTasks, Exchange, Reply, raise_failures, run_each
+from trivium.background import BackgroundTasks, raise_failures, run_each
+from trivium.exchange import Exchange, Reply
 from trivium.responding.reply import Outcome
 
 __all__ = ["handed_over", "run_promised", "whole_reply"]

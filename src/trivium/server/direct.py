@@ -61,8 +61,8 @@ class DirectExchange(Exchange):
     _is_chunked = False
     is_direct = True
     must_be_released = False
-    late: tuple[float, Callable[[Exchange], None]] | None = None
-    """When the reply has to have begun, by the connection's clock, and whom to tell if not."""
+    late = 0.0
+    """When the reply has to have begun, by the connection's clock; 0 before the first look."""
     _seen: tuple[tuple[str, int] | None, str] | None = None
     _limit: tuple[int, Callable[[], Exception]] | None = None
     _taken = 0
@@ -134,9 +134,6 @@ class DirectExchange(Exchange):
         self._seen = self.connection_below.seen
         if self._scope is not None:
             self._scope.update(client=self._seen[0], scheme=self._seen[1])
-
-    def allow(self, seconds: float, on_late: Callable[[Exchange], None]) -> None:
-        self.late = (self.connection_below.clock.now + seconds, on_late)
 
     @property
     def client(self) -> tuple[str, int] | None:
@@ -384,9 +381,10 @@ class DirectExchange(Exchange):
         ):
             lines = known_block(headers[2:]) if len(headers) > 2 else b""
             content_type = kind.line
+        if lines is not None and around is not None:
+            more = around.lines(self, headers)
+            lines = None if more is None else lines + more
         if lines is not None:
-            if around is not None:
-                lines += around.lines(self, status, headers)
             head = below.usual_head() if status == 200 else below.head(status)
             content = _WHOLE % (head, lines, len(body), content_type, body)
         else:
@@ -533,7 +531,7 @@ _OFTEN = (
     *("connection_below", "method", "path", "raw_path", "query_string", "raw_headers", "version"),
     *("keep_alive", "_has_all", "app", "route", "path_params"),
     *("query", "sent_bytes", "reply_started", "has_begun", "status", "is_complete"),
-    *("around", "began", "seconds", "id", "_seen", "header_map", "late", "on_lost"),
+    *("around", "began", "seconds", "id", "_seen", "header_map", "repeated", "on_lost"),
     *("_received", "_is_given", "_is_begun", "_body"),
 )
 """The attributes that most requests have. CPython keeps the first 30 that any instance of a class

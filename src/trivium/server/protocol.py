@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from copy import copy
 from functools import partial
+from math import inf
 from typing import Any, TypeAlias
 from urllib.parse import unquote
 
@@ -195,6 +196,7 @@ class DirectProtocol(asyncio.Protocol):
             body = data[-known.length :] if known.length else b""
             ex = DirectExchange(self, *target, known.headers, "1.1", True, body)
             ex.header_map = known.header_map
+            ex.repeated = known.notes
             if self._current is None and not self._waiting and not self.is_writing_paused:
                 self._begin(ex)
                 return
@@ -556,12 +558,16 @@ class DirectProtocol(asyncio.Protocol):
 
     def _tick_reply(self, now: float) -> None:
         ex = self._current
-        if ex is None or ex.late is None or ex.reply_started:
+        if ex is None or ex.around is None or ex.reply_started:
             return
-        at, on_late = ex.late
-        if now > at:
-            ex.late = None
-            on_late(ex)
+        patience = ex.around.patience
+        if patience is None:
+            return
+        if not ex.late:
+            ex.late = now + patience.seconds
+        elif now > ex.late:
+            ex.late = inf
+            patience.on_late(ex)
 
     def _tick_body(self, now: float, lasted: float) -> None:
         timeout = self.bounds.body_timeout

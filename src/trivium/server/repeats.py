@@ -6,8 +6,8 @@ taken before on the same connection, their meaning is the same too, and the pars
 again. Whatever else differs, a byte too many or too few, goes to the parser.
 """
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 from urllib.parse import unquote
 
 from trivium.exchange import RawHeaders
@@ -43,6 +43,8 @@ class KnownHead:
     headers: RawHeaders
     """Shared by all requests that have it: who changes the list makes another one first."""
     header_map: dict[bytes, bytes]
+    notes: dict[Any, Any] = field(default_factory=dict)
+    """What has been found out of all requests that have it; see ``Exchange.repeated``."""
 
 
 targets: dict[bytes, Target] = {}

@@ -53,9 +53,17 @@ def bounds_of(settings: ServerSettings) -> Bounds:
     )
 
 
-def _tells_of_requests(app: Any) -> bool:
-    """Whether the application has an access log of its own, which knows more than the server's."""
-    return isinstance(app, App) and any(isinstance(stage, AccessLog) for stage in app.stages)
+def _access_logs_of(app: Any) -> list[AccessLog]:
+    """The application's own access log, which knows more than the server's."""
+    stages = app.stages if isinstance(app, App) else ()
+    return [stage for stage in stages if isinstance(stage, AccessLog)]
+
+
+def _silence(app: Any) -> None:
+    """No lines for requests are wanted; a sink of the application's own goes on being told."""
+    for stage in _access_logs_of(app):
+        if not stage.has_own_sink:
+            app.remove_stage(stage)
 
 
 def config_of(settings: ServerSettings, app: Any) -> uvicorn.Config:
@@ -65,7 +73,7 @@ def config_of(settings: ServerSettings, app: Any) -> uvicorn.Config:
         interface="asgi3",
         http="httptools" if settings.asgi else DirectProtocol.bounded(bounds_of(settings)),
         log_config=None,
-        access_log=settings.access_log and not _tells_of_requests(app),
+        access_log=settings.access_log and not _access_logs_of(app),
         workers=1,
         log_level=settings.log_level if settings.log_level == "trace" else None,
         server_header=False,
@@ -154,6 +162,8 @@ class Server(uvicorn.Server):
         listeners: Sequence[socket.socket],
         overseer: Overseer,
     ) -> None:
+        if not settings.access_log:
+            _silence(served.app)
         super().__init__(config_of(settings, served.app))
         self.settings = settings
         self.served = served

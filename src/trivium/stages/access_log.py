@@ -77,6 +77,7 @@ class AccessLog(Stage):
         quiet: Iterable[str] = ("/health", "/ready", "/metrics"),
         interval: float = 0.25,
     ) -> None:
+        self.has_own_sink = sink is not None
         self._quiet = frozenset(quiet)
         self._writer = _Writer(json_lines() if sink is None else sink, interval)
         self._waiting = self._writer.waiting

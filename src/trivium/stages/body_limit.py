@@ -35,9 +35,16 @@ class BodyLimit(Stage):
 
     place = 140
     needs_headers = True
+    keeps_headers = True
 
     def __init__(self, size: int = 10 * 1024 * 1024) -> None:
         self.size: int = checked_body_size(size) or 0
+
+    def passes(self, ex: Exchange) -> bool:
+        headers = ex.header_map
+        length = headers.get(b"content-length", b"0")
+        is_small = length.isdigit() and int(length[:20]) <= self.size
+        return is_small and b"transfer-encoding" not in headers
 
     def enter(self, ex: Exchange) -> Reply | None:
         headers = ex.header_map

@@ -23,6 +23,15 @@ _PREFLIGHT_VARY = (
     b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers,"
     b" Access-Control-Request-Private-Network",
 )
+_LINES = frozenset(
+    {
+        b"vary",
+        b"access-control-allow-origin",
+        b"access-control-allow-credentials",
+        b"access-control-expose-headers",
+    }
+)
+_MOST_KNOWN = 256
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -47,6 +56,8 @@ class CORS(Stage):
 
     place = 100
     needs_headers = True
+    keeps_headers = True
+    keeps_line = True
 
     def __init__(
         self,
@@ -82,9 +93,11 @@ class CORS(Stage):
         allowed = sorted({*_SAFELISTED, *headers} - {"*"})
         self._headers = frozenset(header.lower() for header in allowed)
         self._private_network = private_network
+        self.lines = _LINES
+        self._known: dict[bytes | None, bytes | None] = {}
         self._is_on = bool(self.origins or origin_regex)
         if not self._is_on:
-            self.skips = frozenset({"head"})
+            self.skips = frozenset({"head", "line"})
 
         self._simple: RawHeaders = []
         if self.any_origin:
@@ -124,6 +137,10 @@ class CORS(Stage):
         ):
             return self._answer_preflight(ex, origin)
         return None
+
+    def passes(self, ex: Exchange) -> bool:
+        # nor is a WebSocket opened on a connection that goes on
+        return b"access-control-request-method" not in ex.header_map
 
     def _answer_preflight(self, ex: Exchange, origin: bytes) -> Reply:
         headers = list(self._preflight)
@@ -166,6 +183,22 @@ class CORS(Stage):
         if not self.any_origin:
             # a cache has to keep apart what differs by the origin, also where there is none
             add_to_vary(headers, b"Origin")
+
+    def line(self, ex: Exchange) -> bytes | None:
+        origin: bytes | None = ex.header_map.get(b"origin")
+        if origin in self._known:
+            return self._known[origin]
+        headers: RawHeaders = []
+        self.head(ex, 0, headers)
+        line = b"".join([b"%b: %b\r\n" % header for header in headers])
+        values = [value.decode("latin-1") for _, value in headers]
+        # of anything else it is not certain that it may be sent
+        is_sound = all(value.isascii() and value.isprintable() for value in values)
+        found = line if is_sound else None
+        if len(self._known) < _MOST_KNOWN:
+            # clients choose what is kept here
+            self._known[origin] = found
+        return found
 
     def checks(self, app: Any, *, deploy: bool) -> Iterable[Check]:
         """What ``trivium check`` says of it."""

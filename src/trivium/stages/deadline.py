@@ -3,7 +3,7 @@
 from asyncio import AbstractEventLoop, TimerHandle
 
 from trivium.errors import DeclarationError
-from trivium.exchange import Exchange
+from trivium.exchange import Exchange, Patience
 from trivium.stages.cutting import cut_short, task_of
 from trivium.stages.refusals import refusal
 from trivium.stages.stage import Stage, give
@@ -24,7 +24,8 @@ class Deadline(Stage):
     """
 
     place = 160
-    leaves_direct = False
+    asks_direct = False
+    keeps_headers = True
 
     def __init__(self, seconds: float = 60.0, *, status: int = 504) -> None:
         if not seconds > 0:
@@ -35,7 +36,7 @@ class Deadline(Stage):
             )
         self.seconds = seconds
         self.status = status
-        self._on_late = self._end
+        self.patience = Patience(seconds, self._end)
         self._tick = min(0.5, seconds / 4)
         self._running: dict[Exchange, float] = {}
         self._loop: AbstractEventLoop | None = None
@@ -43,9 +44,7 @@ class Deadline(Stage):
         self._now = 0.0
 
     def enter(self, ex: Exchange) -> None:
-        if ex.is_direct:
-            ex.allow(self.seconds, self._on_late)
-        elif not ex.is_websocket:
+        if not ex.is_websocket:
             self._watch(ex)
 
     def leave(self, ex: Exchange) -> None:

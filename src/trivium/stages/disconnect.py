@@ -29,7 +29,7 @@ class CancelOnDisconnect(Stage):
     """
 
     place = 170
-    leaves_direct = False
+    keeps_headers = True
 
     def __init__(self) -> None:
         self._new: dict[Exchange, _Watch] = {}
@@ -46,7 +46,7 @@ class CancelOnDisconnect(Stage):
             self._watch_soon(watch, task_of(ex).get_loop())
 
     def leave(self, ex: Exchange) -> None:
-        if not ex.is_websocket:
+        if not (ex.is_direct or ex.is_websocket):
             self._new.pop(ex, None)
             if (watch := self._watches.pop(ex, None)) is not None:
                 watch.end()

@@ -29,6 +29,7 @@ class TrustedHosts(Stage):
 
     place = 80
     needs_headers = True
+    keeps_headers = True
 
     def __init__(self, hosts: Iterable[str]) -> None:
         self.hosts = tuple(host.lower() for host in hosts)
@@ -59,6 +60,9 @@ class TrustedHosts(Stage):
             if len(self._known) < _MOST_KNOWN:
                 self._known[host] = known
         return None if known else refusal(400, "This host is not served here")
+
+    def passes(self, ex: Exchange) -> bool:
+        return self.enter(ex) is None
 
     def _answers_for(self, host: str) -> bool:
         name, is_host = _without_port(host)

@@ -61,6 +61,12 @@ class TrustedProxies(Stage):
         self.header = header
         self.host = host
 
+    def passes(self, ex: Exchange) -> bool:
+        # On a direct connection, which heeds no other word on who the client is, a peer that is not
+        # trusted is the client already.
+        peer = ex.peer
+        return (None if peer is None else peer[0]) not in self.proxies
+
     def enter(self, ex: Exchange) -> None:
         peer = ex.peer
         if (None if peer is None else peer[0]) not in self.proxies:

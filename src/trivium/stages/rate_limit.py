@@ -66,6 +66,7 @@ class RateLimit(Stage):
     """
 
     place = 110
+    keeps_headers = True
     has_lifespan = True
 
     def __init__(
@@ -79,6 +80,8 @@ class RateLimit(Stage):
     ) -> None:
         self.limit = limit
         self._limits = _parsed(limit) if limit is not None else []
+        if not self._limits:
+            self.skips = frozenset({"enter", "head"})
         self._key = key
         self._when_away = when_away
         self._timeout = timeout
@@ -96,7 +99,7 @@ class RateLimit(Stage):
             )
 
     def enter(self, ex: Exchange) -> Awaitable[Reply | None] | None:
-        return self._count(ex) if self._limits else None
+        return self._count(ex)
 
     async def _count(self, ex: Exchange) -> Reply | None:
         who = client_of(ex.client) if self._key is None else self._key(ex.connection)
@@ -111,7 +114,7 @@ class RateLimit(Stage):
         return None
 
     def head(self, ex: Exchange, status: int, headers: RawHeaders) -> None:
-        if self._limits and status != 429:
+        if status != 429:
             headers += ex.notes.get(self, ())
 
     def per(self, limit: str, *, key: Key | None = None) -> Callable[..., Awaitable[None]]:

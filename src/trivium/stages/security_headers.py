@@ -60,6 +60,8 @@ class SecurityHeaders(Stage):
     """
 
     place = 50
+    keeps_line = True
+    lines = frozenset({b"strict-transport-security"})
 
     def __init__(
         self,

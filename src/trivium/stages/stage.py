@@ -15,7 +15,7 @@ from typing import Any, ClassVar, TypeAlias
 from starlette.responses import Response
 from starlette.types import Message
 
-from trivium.exchange import Exchange, RawHeaders, Reply
+from trivium.exchange import Exchange, Patience, RawHeaders, Reply
 from trivium.responding.delivery import handed_over
 
 __all__ = ["Answer", "Page", "Serve", "Stage", "Stages", "Transform", "give"]
@@ -24,7 +24,6 @@ Answer: TypeAlias = Reply | Response
 Serve: TypeAlias = Callable[[Exchange], Awaitable[None]]
 Page: TypeAlias = Callable[[Exchange], Answer | Awaitable[Answer | None] | None]
 Transform: TypeAlias = Callable[[bytes, bool], bytes]
-
 
 _CONDITIONS = frozenset({b"if-none-match", b"if-modified-since"})
 
@@ -45,8 +44,17 @@ class Stage:
     """Whether it reads ``ex.header_map`` of every request."""
     decides_clients: ClassVar[bool] = False
     """Whether it says who the client is, so that uvicorn's own idea of it does not count."""
-    leaves_direct: ClassVar[bool] = True
-    """Whether ``leave`` has anything to do for a request of a direct connection."""
+    asks_direct: ClassVar[bool] = True
+    """Whether ``enter`` and ``leave`` have anything to do for a request of a direct connection."""
+    keeps_headers: ClassVar[bool] = False
+    """Whether ``enter`` leaves the request's headers and its client as they are, so that what
+    stages inside of it will make of them can be told before."""
+    keeps_line: ClassVar[bool] = False
+    """Whether ``line`` is the same for all requests of a connection with the same headers."""
+    lines: frozenset[bytes] = frozenset()
+    """The names that ``line`` speaks of."""
+    patience: "Patience | None" = None
+    """How long a reply on a direct connection may take to begin: the connection's clock tells."""
     smallest: int = 0
     """How many bytes a body has to have for ``reply`` to do anything, unless the request is a
     conditional one (RFC 9110, section 13.1)."""
@@ -63,6 +71,11 @@ class Stage:
 
         May be an ``async def``. A WebSocket that gets an answer is refused with it.
         """
+
+    def passes(self, ex: Exchange) -> bool:
+        """Whether ``enter`` has nothing to do for any request of this connection that has these
+        headers. It is not called for them, then."""
+        return False
 
     def wrap(self, serve: Serve) -> Serve:
         """What to call instead of ``serve``, for a stage that has to stand around it."""
@@ -85,11 +98,11 @@ class Stage:
         Also those of the handshake of a WebSocket, with 101.
         """
 
-    def line(self, ex: Exchange) -> bytes:
-        """What ``head`` adds to the JSON that a route returns, as the line of a direct connection.
+    def line(self, ex: Exchange) -> bytes | None:
+        """What ``head`` adds to the JSON that a route returns, as lines of a direct connection.
 
-        It is asked instead of ``head`` where that is possible. Name and value must be such as may
-        be sent, and there must be none of that name already.
+        It is asked instead of ``head`` where the reply has none of ``lines``, and ``None`` is to
+        ask ``head`` all the same. Names and values must be such as may be sent.
         """
         return b""
 
@@ -112,34 +125,43 @@ class Stage:
         return type(self).__name__
 
 
+_Learnt: TypeAlias = tuple[list[Page], bytes | None, bool]
+"""What is still asked on the way in, the lines that all replies have, and whether the request is
+a conditional one."""
+
+
 class Stages:
     """The stages of an application, compiled: each list holds only those that have a say in it."""
 
     def __init__(self, stages: tuple[Stage, ...]) -> None:
         self.stages = tuple(sorted(stages, key=lambda stage: stage.place))
         self._enters = _enters_of(self.stages)
+        self._direct_enters = _enters_of(self.stages, is_direct=True)
         # What happens on the way out begins with the innermost.
         self._smallest = min((stage.smallest for stage in self._with("reply")), default=0)
         self._conditional = _CONDITIONS if self._smallest else frozenset()
         self._replies = [stage.reply for stage in self._outwards("reply")]
         self._transforms = [stage.transform for stage in self._outwards("transform")]
-        lines = list(self._outwards("line"))
-        self._heads = [stage.head for stage in self._outwards("head") if stage not in lines]
-        self._lines = [stage.line for stage in lines]
-        self._last_heads = [stage.head for stage in lines]
+        with_lines = list(self._outwards("line"))
+        self._heads = [stage.head for stage in self._outwards("head") if stage not in with_lines]
+        self._last_heads = [stage.head for stage in with_lines]
+        self._kept_lines = [stage.line for stage in with_lines if stage.keeps_line]
+        self._lines = [stage.line for stage in with_lines if not stage.keeps_line]
         self._leaves = [stage.leave for stage in self._outwards("leave")]
         self._direct_leaves = [
-            stage.leave for stage in self._outwards("leave") if stage.leaves_direct
+            stage.leave for stage in self._outwards("leave") if stage.asks_direct
         ]
         self._wraps = [stage.wrap for stage in self._outwards("wrap")]
         self._wrapped: tuple[Serve, Serve] | None = None
         self._needs_headers = any(stage.needs_headers for stage in self.stages)
         self._needs_time = any(stage.needs_time for stage in self.stages)
+        self.patience = min(filter(None, (stage.patience for stage in self.stages)), default=None)
         # of two stages that set the same header the inner one is heard
         constant = {name: value for stage in self.stages for name, value in stage.constant}
         self._constant = list(constant.items())
         self._constant_names = frozenset(constant)
         self._constant_lines = b"".join([b"%b: %b\r\n" % header for header in self._constant])
+        self._names = self._constant_names.union(*[stage.lines for stage in with_lines])
 
     def _with(self, name: str) -> list[Stage]:
         return [stage for stage in self.stages if _overrides(stage, name)]
@@ -152,12 +174,21 @@ class Stages:
         ex.around = self
         if self._needs_time:
             ex.began = perf_counter()
-        if self._needs_headers:
-            ex.header_map = dict(reversed(ex.raw_headers))
-        if ex.is_websocket:
-            self._stand_around_socket(ex)
+        enters = self._enters
+        if ex.is_direct:
+            repeated = ex.repeated
+            if repeated is None:
+                enters = self._direct_enters
+            else:
+                # the connection has had these headers before
+                enters = (repeated.get(self) or self._learn(ex, repeated))[0]
+        else:
+            if self._needs_headers:
+                ex.header_map = dict(reversed(ex.raw_headers))
+            if ex.is_websocket:
+                self._stand_around_socket(ex)
         try:
-            for enter in self._enters:
+            for enter in enters:
                 answer = enter(ex)
                 if answer is not None:
                     if not isinstance(answer, Reply | Response):
@@ -183,6 +214,23 @@ class Stages:
         finally:
             if ex.around is not None:
                 self.sent(ex)
+
+    def _learn(self, ex: Exchange, repeated: dict[Any, Any]) -> "_Learnt":
+        """What holds for all requests with the headers of this one."""
+        asked: list[Stage] = []
+        is_certain = True
+        for stage in self.stages:
+            if _overrides(stage, "enter"):
+                if is_certain and stage.passes(ex):
+                    asked.append(_Pages(stage.pages))
+                    continue
+                is_certain = is_certain and stage.keeps_headers
+            asked.append(stage)
+        lines = self._kept(ex) if is_certain else None
+        is_conditional = not self._conditional.isdisjoint(ex.header_map)
+        learnt = (_enters_of(asked, is_direct=True), lines, is_conditional)
+        repeated[self] = learnt
+        return learnt
 
     def _around(self, serve: Serve) -> Serve:
         if self._wrapped is None or self._wrapped[0] != serve:
@@ -218,27 +266,47 @@ class Stages:
         return reply
 
     def changed(self, ex: Exchange, reply: Reply) -> Reply:
-        if len(reply[2]) >= self._smallest or not self._conditional.isdisjoint(ex.header_map):
+        if len(reply[2]) >= self._smallest or self._is_conditional(ex):
             for change in self._replies:
                 reply = change(ex, reply)
         for head in self._heads:
             head(ex, reply[0], reply[1])
         return reply
 
+    def _is_conditional(self, ex: Exchange) -> bool:
+        repeated = ex.repeated
+        if repeated is None:
+            return not self._conditional.isdisjoint(ex.header_map)
+        is_conditional: bool = repeated[self][2]
+        return is_conditional
+
     def finish(self, ex: Exchange, status: int, headers: RawHeaders) -> None:
         for head in self._last_heads:
             head(ex, status, headers)
         headers += self._missing(headers)
 
-    def lines(self, ex: Exchange, status: int, headers: RawHeaders) -> bytes:
-        lines = self._constant_lines
-        for header in headers:
-            if header[0] in self._constant_names:
-                missing = self._missing(headers)
-                lines = b"".join([b"%b: %b\r\n" % header for header in missing])
-                break
+    def lines(self, ex: Exchange, headers: RawHeaders) -> bytes | None:
+        if len(headers) > 2:
+            for header in headers:
+                if header[0] in self._names:
+                    return None
+        repeated = ex.repeated
+        lines: bytes | None = None if repeated is None else repeated[self][1]
+        if lines is None and (lines := self._kept(ex)) is None:
+            return None
         for line in self._lines:
-            lines += line(ex)
+            if (more := line(ex)) is None:
+                return None
+            lines += more
+        return lines
+
+    def _kept(self, ex: Exchange) -> bytes | None:
+        """The lines of all requests with these headers."""
+        lines = self._constant_lines
+        for line in self._kept_lines:
+            if (more := line(ex)) is None:
+                return None
+            lines += more
         return lines
 
     def _missing(self, headers: RawHeaders) -> RawHeaders:
@@ -272,12 +340,12 @@ class Stages:
             leave(ex)
 
 
-def _enters_of(stages: Iterable[Stage]) -> list[Page]:
+def _enters_of(stages: Iterable[Stage], *, is_direct: bool = False) -> list[Page]:
     """What is asked on the way in: stages with pages that stand together are asked once."""
     enters: list[Page] = []
     pages: dict[str, Page] = {}
     for stage in stages:
-        if _overrides(stage, "enter"):
+        if _overrides(stage, "enter") and (stage.asks_direct or not is_direct):
             enters.append(stage.enter)
             pages = {}
         if stage.pages:
@@ -293,6 +361,13 @@ def _page_of(pages: dict[str, Page]) -> Page:
         return None if page is None else page(ex)
 
     return enter
+
+
+class _Pages(Stage):
+    """The pages of a stage that has nothing else to do on the way in."""
+
+    def __init__(self, pages: Mapping[str, Page]) -> None:
+        self.pages = pages
 
 
 def _overrides(stage: Stage, name: str) -> bool:

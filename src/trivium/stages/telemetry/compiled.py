@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Host, Match, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from trivium.background import BackgroundTasks
 from trivium.binding.body import read_body
 from trivium.binding.callables import CallKind
 from trivium.binding.fields import Undefined
@@ -23,7 +24,7 @@ from trivium.binding.plan import Finish, Plan
 from trivium.binding.steps import run_groups
 from trivium.binding.values import Run
 from trivium.errors import RequestValidationError
-from trivium.exchange import BackgroundTasks, Exchange
+from trivium.exchange import Exchange
 from trivium.routing.dispatch import Dispatcher
 from trivium.routing.route import APIRoute
 from trivium.routing.router import APIRouter
