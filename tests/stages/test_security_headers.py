@@ -32,6 +32,11 @@ def make_app(**options: Any) -> App:
         nonce = csp_nonce(request)
         return HTMLResponse(f"<script nonce='{nonce}'></script>{csp_nonce(request)}")
 
+    @app.get("/text", response_class=HTMLResponse)
+    async def text(request: Request) -> str:
+        nonce = csp_nonce(request)
+        return f"<script nonce='{nonce}'></script>{csp_nonce(request)}"
+
     @app.get("/stream")
     async def stream() -> StreamingResponse:
         async def pieces() -> Any:
@@ -77,9 +82,10 @@ def test_browsers_are_told_to_stay_with_https_where_they_came_by_it(entrance: En
     assert by_https.headers["strict-transport-security"] == "max-age=60; includeSubDomains"
 
 
-def test_a_page_may_run_the_scripts_that_carry_its_nonce(entrance: Entrance) -> None:
+@pytest.mark.parametrize("path", ["/page", "/text"])
+def test_a_page_may_run_the_scripts_that_carry_its_nonce(entrance: Entrance, path: str) -> None:
     with entrance(make_app()) as client:
-        first, second = client.get("/page"), client.get("/page")
+        first, second = client.get(path), client.get(path)
 
     nonce = first.text.split("'")[1]
     policy = first.headers["content-security-policy"]

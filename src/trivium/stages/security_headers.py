@@ -108,7 +108,7 @@ class SecurityHeaders(Stage):
                 _add(headers, (_CSP, _with_nonce(self._policy, nonce).encode("latin-1")))
 
     def line(self, ex: Exchange) -> bytes:
-        # neither a page with a nonce nor one that opens a window is JSON
+        # a page with a nonce, or one that opens a window, is HTML
         return self._hsts_line if self._hsts_line and ex.scheme in ("https", "wss") else b""
 
     def described(self) -> str:

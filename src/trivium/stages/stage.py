@@ -15,7 +15,7 @@ from typing import Any, ClassVar, TypeAlias
 from starlette.responses import Response
 from starlette.types import Message
 
-from trivium.exchange import Exchange, Patience, RawHeaders, Reply
+from trivium.exchange import HTML_TYPE, Exchange, Patience, RawHeaders, Reply
 from trivium.responding.delivery import handed_over
 
 __all__ = ["Answer", "Page", "Serve", "Stage", "Stages", "Transform", "give"]
@@ -99,7 +99,7 @@ class Stage:
         """
 
     def line(self, ex: Exchange) -> bytes | None:
-        """What ``head`` adds to the JSON that a route returns, as lines of a direct connection.
+        """What ``head`` adds to the JSON or text of a route, as lines of a direct connection.
 
         It is asked instead of ``head`` where the reply has none of ``lines``, and ``None`` is to
         ask ``head`` all the same. Names and values must be such as may be sent.
@@ -286,6 +286,9 @@ class Stages:
         headers += self._missing(headers)
 
     def lines(self, ex: Exchange, headers: RawHeaders) -> bytes | None:
+        if headers[1] is HTML_TYPE:
+            # what a page may do can depend on the page
+            return None
         if len(headers) > 2:
             for header in headers:
                 if header[0] in self._names:
