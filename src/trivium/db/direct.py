@@ -7,8 +7,9 @@ also tells what is wrong.
 """
 
 from asyncio import current_task
+from collections.abc import Awaitable, Callable
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
@@ -19,7 +20,14 @@ from trivium.db.taking import taken
 from trivium.db.units import Lane
 from trivium.db.watching import noted
 
-__all__ = ["fetched", "may_go_directly", "stored"]
+__all__ = ["NotSent", "fetched", "may_go_directly", "stored", "written"]
+
+Send: TypeAlias = Callable[[Any], Awaitable[Any]]
+"""Called with asyncpg's connection."""
+
+
+class NotSent(Exception):
+    """A value cannot be written as the column has it, and the server was told to store nothing."""
 
 
 def may_go_directly(lane: Lane) -> bool:
@@ -41,8 +49,9 @@ async def fetched(lane: Lane, sql: str, arguments: tuple[Any, ...]) -> Any:
 
     Raises ConcurrentUse, as the session does.
     """
+    engine = lane.database.reader(after_write=lane.wrote)
     try:
-        return await _sent(lane, lane.database.reader(after_write=lane.wrote), sql, arguments)
+        return await _sent(lane, engine, _fetching(sql, arguments))
     except DbError:
         raise
     except Exception:
@@ -51,13 +60,22 @@ async def fetched(lane: Lane, sql: str, arguments: tuple[Any, ...]) -> Any:
 
 
 async def stored(lane: Lane, sql: str, arguments: tuple[Any, ...]) -> Any:
-    """What a statement that writes one row returns; ``None`` where it has surely written nothing.
+    """What a statement that writes returns; ``None`` where it has surely written nothing.
 
     Raises Unavailable where the connection broke and nobody knows whether it has.
     """
+    return await written(lane, sql, _fetching(sql, arguments))
+
+
+async def written(lane: Lane, sql: str, send: Send) -> Any:
+    """As ``stored``, for what asyncpg does by another of its methods.
+
+    sql: what is told of it where it goes wrong.
+    send: may raise NotSent.
+    """
     lane.wrote = True
     try:
-        return await _sent(lane, lane.database.primary, sql, arguments)
+        return await _sent(lane, lane.database.primary, send)
     except DbError:
         raise
     except Exception as error:
@@ -68,7 +86,15 @@ async def stored(lane: Lane, sql: str, arguments: tuple[Any, ...]) -> Any:
         ) from error
 
 
-async def _sent(lane: Lane, engine: Any, sql: str, arguments: tuple[Any, ...]) -> Any:
+def _fetching(sql: str, arguments: tuple[Any, ...]) -> Send:
+    def send(raw: Any) -> Any:
+        noted(sql, arguments)
+        return raw.fetch(sql, *arguments)
+
+    return send
+
+
+async def _sent(lane: Lane, engine: Any, send: Send) -> Any:
     if not isinstance(engine, Engine):
         return None
     task = current_task()
@@ -80,10 +106,8 @@ async def _sent(lane: Lane, engine: Any, sql: str, arguments: tuple[Any, ...]) -
             connection = await taken(engine)
         except Exception:
             return None  # the usual way tells why
-        noted(sql, arguments)
         try:
-            raw: Any = connection.driver_connection
-            rows = await raw.fetch(sql, *arguments)
+            result = await send(connection.driver_connection)
         except BaseException as error:
             if _is_answer(error):
                 connection.close()
@@ -93,14 +117,14 @@ async def _sent(lane: Lane, engine: Any, sql: str, arguments: tuple[Any, ...]) -
             raise
         # nothing was begun, so nothing has to be waited for
         connection.close()
-        return rows
+        return result
     finally:
         lane.user = None
 
 
 def _was_refused(error: BaseException) -> bool:
     """Whether the statement was not sent, or the server has answered that it was not done."""
-    return isinstance(error, _asyncpg().InterfaceError) or _is_answer(error)
+    return isinstance(error, _asyncpg().InterfaceError | NotSent) or _is_answer(error)
 
 
 def _is_answer(error: BaseException) -> bool:

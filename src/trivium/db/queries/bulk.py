@@ -130,7 +130,8 @@ def _by_columns(
     if not sometimes:
         yield tuple(always), instances
         return
-    if all(instance_dict(each).get(name) is None for name in sometimes for each in instances):
+    held = list(map(instance_dict, instances))
+    if not any(values.get(name) is not None for name in sometimes for values in held):
         yield tuple(always), instances
         return
     groups: dict[tuple[str, ...], list[Any]] = {}

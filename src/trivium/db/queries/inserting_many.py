@@ -1,23 +1,25 @@
 """Many new rows, stored by one statement: on PostgreSQL by asyncpg, outside of transactions.
 
 The columns are sent as arrays, which the database puts together to rows, and what it fills in comes
-back in their order. A model or an instance that needs more is SQLAlchemy's.
+back in their order; very many rows are copied (``copying.py``). A model or an instance that needs
+more is SQLAlchemy's.
 """
 
 from __future__ import annotations
 
-import gc
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import ClauseElement, Column
 from sqlalchemy import types as sqltypes
 from sqlalchemy.orm import Mapper
-from sqlalchemy.orm.attributes import instance_dict, instance_state
+from sqlalchemy.orm.attributes import instance_dict
 
 from trivium.db.direct import may_go_directly, stored
+from trivium.db.loose import STATE
+from trivium.db.queries.copying import AT_LEAST, Copying, Sent, uncollected
 from trivium.db.queries.expressions import Expression
-from trivium.db.queries.quick import is_plain, processor_of
+from trivium.db.queries.quick import is_plain, processor_of, values_of
 from trivium.db.units import Lane
 
 __all__ = ["many_stored_directly"]
@@ -44,21 +46,7 @@ async def many_stored_directly(
     inserting = _inserting(mapper, names, lane.database.engine.dialect)
     if inserting is None:
         return False
-    columns = inserting.columns_of(instances)
-    if columns is None:
-        return False
-    rows = await stored(lane, inserting.sql, columns)
-    if rows is None:
-        return False
-    collects = gc.isenabled()
-    # the loop makes no garbage, and each pass of the collector would go through all instances
-    gc.disable()
-    try:
-        inserting.fill(instances, rows)
-    finally:
-        if collects:
-            gc.enable()
-    return True
+    return await inserting.stored(lane, instances)
 
 
 class _InsertingMany:
@@ -67,17 +55,23 @@ class _InsertingMany:
     def __init__(
         self, mapper: Mapper[Any], given: list[str], columns: dict[str, Column[Any]], dialect: Any
     ) -> None:
-        self._mapper = mapper
+        self._identity = mapper._identity_class
         self._defaults: dict[str, Any] = {
             n: columns[n].default for n in given if columns[n].default is not None
         }
         self._given = [(name, columns[name].type._cached_bind_processor(dialect)) for name in given]
-        self._keys = [mapper.get_property_by_column(each).key for each in mapper.primary_key]
+        keys = [mapper.get_property_by_column(each).key for each in mapper.primary_key]
+        self._key_of = values_of(keys)
         rest = [name for name in columns if name not in given]
         self._filled = [(name, processor_of(columns[name].type, dialect)) for name in rest]
         quoted = dialect.identifier_preparer
         table = quoted.format_table(mapper.local_table)
         into = ", ".join(quoted.format_column(columns[name]) for name in given)
+        # as a rule the database fills in the key and nothing else
+        self._copying: Copying | None = None
+        if [*mapper.primary_key] == [columns[n] for n in rest] and not self._filled[0][1]:
+            sent = [Sent(name, columns[name], process) for name, process in self._given]
+            self._copying = Copying(mapper.local_table, table, (keys[0], columns[keys[0]]), sent)
         kinds = [_array_of(columns[name].type) for name in given]
         arrays = ", ".join(f"${index}::{kind}[]" for index, kind in enumerate(kinds, 1))
         back = ", ".join(quoted.format_column(columns[name]) for name in rest) or "1"
@@ -88,40 +82,60 @@ class _InsertingMany:
             f" WITH ORDINALITY AS given({values}, place) ORDER BY place RETURNING {back}"
         )
 
-    def columns_of(self, instances: list[Any]) -> tuple[list[Any], ...] | None:
-        """The values, column by column; ``None`` where one is an expression."""
-        held = [instance_dict(each) for each in instances]
+    async def stored(self, lane: Lane, instances: list[Any]) -> bool:
+        """Stores instances; False where that is left to SQLAlchemy."""
+        held = list(map(instance_dict, instances))
+        self._fill_defaults(held)
+        if self._copying is not None and len(instances) >= AT_LEAST:
+            is_stored = await self._copying.stored(lane, held)
+            if is_stored is None:
+                return False
+            if is_stored:
+                self._note(instances)
+                return True
+        columns = self._columns_of(held)
+        rows = None if columns is None else await stored(lane, self.sql, columns)
+        if rows is None:
+            return False
+        self._fill(held, rows)
+        self._note(instances)
+        return True
+
+    def _fill_defaults(self, rows: list[dict[str, Any]]) -> None:
         for name, default in self._defaults.items():
-            for values in held:
+            for values in rows:
                 if name not in values:
                     values[name] = default.arg if default.is_scalar else default.arg(None)
+
+    def _columns_of(self, rows: list[dict[str, Any]]) -> tuple[list[Any], ...] | None:
+        """The values, column by column; ``None`` where one is an expression."""
         found = []
         for name, process in self._given:
-            column = [values.get(name) for values in held]
+            column = [values.get(name) for values in rows]
             if any(issubclass(kind, Expression | ClauseElement) for kind in set(map(type, column))):
                 return None
             found.append(column if process is None else list(map(process, column)))
         return tuple(found)
 
-    def fill(self, instances: list[Any], rows: list[Any]) -> None:
-        """Puts what the database has filled in into the instances, which are stored now."""
-        filled, keys, identity = self._filled, self._keys, self._mapper._identity_class
-        # as a rule the database fills in the key and nothing else
-        alone = keys[0] if [(name, None) for name in keys] == filled and len(keys) == 1 else None
-        for instance, row in zip(instances, rows, strict=True):
-            values = instance_dict(instance)
-            state: Any = instance_state(instance)
-            if alone is not None:
-                key = values[alone] = row[0]
-                state.key = (identity, (key,), None)
-            else:
-                for (name, process), value in zip(filled, row, strict=False):
-                    values[name] = value if process is None else process(value)
-                state.key = (identity, tuple([values[name] for name in keys]), None)
-            # as after a flush: nothing differs from what is stored
-            state.committed_state.clear()
-            state.modified = False
-            state._strong_obj = None
+    def _fill(self, held: list[dict[str, Any]], rows: list[Any]) -> None:
+        """Puts what the database has filled in into the instances."""
+        for place, (name, process) in enumerate(self._filled):
+            for values, row in zip(held, rows, strict=True):
+                value = row[place]
+                values[name] = value if process is None else process(value)
+
+    def _note(self, instances: list[Any]) -> None:
+        """Has the instances known as stored."""
+        key_of, identity = self._key_of, self._identity
+        with uncollected():
+            for instance in instances:
+                values = instance.__dict__
+                state = values[STATE]
+                state.key = (identity, key_of(values), None)
+                # as after a flush: nothing differs from what is stored
+                state.committed_state.clear()
+                state.modified = False
+                state._strong_obj = None
 
 
 _kept: WeakKeyDictionary[type[Any], dict[Any, _InsertingMany | None]] = WeakKeyDictionary()

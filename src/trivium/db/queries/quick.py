@@ -25,7 +25,7 @@ from trivium.db.queries.plans import Plan
 from trivium.db.queries.state import State
 from trivium.db.units import Lane, current_unit
 
-__all__ = ["is_plain", "processor_of", "read", "taken"]
+__all__ = ["is_plain", "processor_of", "read", "taken", "values_of"]
 
 _EAGER = frozenset({"joined", "selectin", "subquery", "immediate", False})
 
@@ -66,7 +66,7 @@ class _Reader:
             for name, process in zip(self._names, processors, strict=True)
             if process
         ]
-        self._key_of = _key_of(
+        self._key_of = values_of(
             [mapper.get_property_by_column(each).key for each in mapper.primary_key]
         )
 
@@ -121,14 +121,6 @@ class _Reader:
         return found
 
 
-def _key_of(names: list[str]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
-    """What takes the key out of the values of a row."""
-    if len(names) > 1:
-        return itemgetter(*names)
-    (name,) = names
-    return lambda values: (values[name],)
-
-
 def is_plain(mapper: Mapper[Any]) -> bool:
     """Whether the columns of one table are all that there is to a model."""
     return (
@@ -172,6 +164,14 @@ def _as_float(value: Any) -> Any:
 
 def _as_decimal(value: Any) -> Any:
     return value if value is None or type(value) is Decimal else Decimal(str(value))
+
+
+def values_of(names: list[str]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    """What takes these values out of those of a row."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    (name,) = names
+    return lambda values: (values[name],)
 
 
 def taken(name: str, compiled: Any) -> Callable[[list[Any]], Any]:
