@@ -30,16 +30,30 @@ SHUTDOWN_KEY = "trivium.shutdown"
 class ShutdownSignal:
     """Set once, when the server is about to stop; for any number of tasks of its event loop."""
 
-    __slots__ = ("_callbacks", "_event")
+    __slots__ = ("_callbacks", "_event", "_is_announced")
 
     def __init__(self) -> None:
+        self._is_announced = False
         self._event = anyio.Event()
         self._callbacks: set[Callable[[], object]] = set()
 
-    def set(self) -> None:
-        """Tells everyone. To be called in the event loop."""
+    def announce(self) -> None:
+        """Says that it will be set: from now on ``/ready`` answers 503."""
+        self._is_announced = True
+
+    def is_announced(self) -> bool:
+        """Whether the server will stop, or is stopping, and no other process takes its place."""
+        return self._is_announced
+
+    def set(self, *, is_replaced: bool = False) -> None:
+        """Tells everyone. To be called in the event loop.
+
+        is_replaced: another process serves on in this one's place, so the service stays ready.
+        """
         if self.is_set():
             return
+        if not is_replaced:
+            self.announce()
         self._event.set()
         for callback in tuple(self._callbacks):
             callback()

@@ -14,7 +14,7 @@ import trustme
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from tests.server.project import PATIENCE, Project, eventually, in_background
+from tests.server.project import APP, PATIENCE, Live, Project, eventually, in_background
 
 pytestmark = pytest.mark.slow
 
@@ -589,3 +589,44 @@ def test_a_sink_of_the_application_is_told_whatever_the_server_writes(served: Pr
     assert live.stopped() == 0
 
     assert live.output == "['/pid']\n"
+
+
+def _status_of(live: Live, path: str) -> int:
+    """The status, over a connection of its own."""
+    connection = live.connect()
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_it_serves_on_and_is_not_ready_for_the_delay(served: Project, workers: str) -> None:
+    health = "\nfrom trivium.stages.health import Health\napp.add_stage(Health())\n"
+    served.write("main.py", APP + health)
+    live = served.trivium("run", "--workers", workers, "--shutdown-delay", "3600")
+    if workers == "2":
+        live.until_said("Worker .* serves", times=2)
+    assert _status_of(live, "/ready") == 200
+
+    live.signal(signal.SIGTERM)
+    live.until_said("serving on for 3600 s", times=int(workers))
+
+    statuses = {path: _status_of(live, path) for path in ("/ready", "/health", "/pid")}
+    assert statuses == {"/ready": 503, "/health": 200, "/pid": 200}
+    live.signal(signal.SIGINT)
+    if workers == "1":
+        # the first one only asks for the end
+        live.until_said("once more cancels")
+        live.signal(signal.SIGINT)
+    assert live.ended() == 0
+    assert served.story().count("cleaned up") == int(workers)
+
+
+def test_it_ends_when_the_delay_is_over(served: Project) -> None:
+    live = served.trivium("run", "--shutdown-delay", "0.1")
+    live.get("/pid")
+
+    assert live.stopped() == 0
+    assert served.story() == ["started", "cleaned up"]

@@ -127,3 +127,38 @@ def test_other_methods_and_paths_are_the_applications() -> None:
 
     assert client.get("/alive").status_code == 200
     assert [client.post("/alive").status_code, client.get("/ready").status_code] == [404, 404]
+
+
+def test_a_server_that_is_about_to_stop_is_alive_and_not_ready(entrance: Entrance) -> None:
+    app = make_app()
+    with entrance(app) as client:
+        before = client.get("/ready")
+        app.shutdown.announce()
+        after, live = client.get("/ready"), client.get("/health")
+
+    assert (before.status_code, after.status_code, live.status_code) == (200, 503, 200)
+    assert after.json() == {"status": "stopping", "checks": {}}
+
+
+def test_a_server_that_stops_is_not_ready(entrance: Entrance) -> None:
+    app = make_app()
+
+    @app.get("/stop")
+    async def stop() -> None:
+        app.shutdown.set()
+
+    with entrance(app) as client:
+        client.get("/stop", headers={"host": "example.com"})
+        assert client.get("/ready").status_code == 503
+
+
+def test_a_process_that_is_replaced_stays_ready(entrance: Entrance) -> None:
+    app = make_app()
+
+    @app.get("/stop")
+    async def stop() -> None:
+        app.shutdown.set(is_replaced=True)
+
+    with entrance(app) as client:
+        client.get("/stop", headers={"host": "example.com"})
+        assert client.get("/ready").status_code == 200

@@ -102,9 +102,7 @@ def body_arguments(fields: Sequence[Field], embed: bool) -> BodyArguments:
     return take
 
 
-def whole_json(
-    fields: Sequence[Field], embed: bool
-) -> tuple[str, Callable[[bytes], Any]] | None:
+def whole_json(fields: Sequence[Field], embed: bool) -> tuple[str, Callable[[bytes], Any]] | None:
     """The name of the one field that is the whole body, and what makes it of the bytes of JSON,
     where that means the same as parsing the JSON first."""
     if len(fields) != 1 or embed or is_embedded(fields):

@@ -125,7 +125,8 @@ class Reloader:
 
     def _end(self, process: Process) -> None:
         if self._deadline is None:
-            self._deadline = time.monotonic() + self._settings.graceful_timeout + CLEANUP_PATIENCE
+            patience = self._settings.shutdown_delay + self._settings.graceful_timeout
+            self._deadline = time.monotonic() + patience + CLEANUP_PATIENCE
             process.stop()
 
     def _bury(self, process: Process, status: int) -> None:

@@ -137,7 +137,7 @@ def _watch_over(orders: Mapping[str, Any], settings: ServerSettings, *, may_beco
             dict(orders),
             listeners,
             workers=settings.workers,
-            graceful_timeout=settings.graceful_timeout,
+            patience=settings.shutdown_delay + settings.graceful_timeout,
             announce=lambda facts: announce(facts, orders["settings"]),
         ).run()
     finally:

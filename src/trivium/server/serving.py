@@ -146,8 +146,9 @@ class _Lifespan(LifespanOn):
 class Server(uvicorn.Server):
     """Serves an application on sockets that are bound already, until it is told to end.
 
-    At the end it stops accepting, sets the shutdown signal, lets open requests end for as long as
-    the graceful timeout allows, then cancels them; and whatever happened, the lifespan ends last.
+    At the end it serves on for the shutdown delay, stops accepting, sets the shutdown signal, lets
+    open requests end for as long as the graceful timeout allows, then cancels them; and whatever
+    happened, the lifespan ends last.
 
     SIGTERM and the first SIGINT end it so; a second SIGINT cancels what is open at once; a third
     interrupts the clean-up of the lifespan.
@@ -315,8 +316,11 @@ class Server(uvicorn.Server):
     # End
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stops accepting, lets requests end, ends the lifespan."""
-        self.shutdown_signal.set()
+        """Serves on for the delay, stops accepting, lets requests end, ends the lifespan."""
+        if not self._drains:
+            self.shutdown_signal.announce()
+            await self._delayed()
+        self.shutdown_signal.set(is_replaced=self._drains)
         self._announce_close()
         for server in self.servers:
             server.close()
@@ -325,6 +329,20 @@ class Server(uvicorn.Server):
         if not await self._requests_ended():
             await self._cancel_requests()
         await self._lifespan_ended()
+
+    async def _delayed(self) -> None:
+        """Serves on while whoever sends requests here learns from ``/ready`` not to."""
+        loop = asyncio.get_running_loop()
+        delay = self.settings.shutdown_delay
+        until = loop.time() + delay
+        if delay:
+            logger.info("Not ready any more; serving on for %g s", delay)
+        counter = 0
+        while loop.time() < until and not self.force_exit:
+            # the Date of replies
+            await super().on_tick(counter)
+            counter += 1
+            await asyncio.sleep(TURN)
 
     async def _requests_ended(self) -> bool:
         """Whether all have ended by themselves within the graceful timeout."""

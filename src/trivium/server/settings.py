@@ -161,6 +161,11 @@ class ServerSettings:
     timeout_keep_alive: int = _setting(
         5, "Seconds that a connection may be idle between requests.", COUNT
     )
+    shutdown_delay: float = _setting(
+        0.0,
+        "Seconds to serve on after SIGTERM, with /ready answering 503.",
+        float_schema(ge=0),
+    )
     graceful_timeout: float = _setting(
         30.0, "Seconds that open requests have to end at shutdown.", float_schema(ge=0)
     )
@@ -278,6 +283,7 @@ class ServerOptions(TypedDict, total=False):
     worker_timeout: float | None
     recycle_jitter: float
     timeout_keep_alive: int
+    shutdown_delay: float
     graceful_timeout: float
     max_url_size: int
     max_header_size: int

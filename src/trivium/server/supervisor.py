@@ -30,7 +30,7 @@ __all__ = ["Supervisor"]
 logger = logging.getLogger("trivium.server")
 
 CLEANUP_PATIENCE = 30.0
-"""Seconds, after the graceful timeout, that a worker has for the clean-up of its lifespan."""
+"""Seconds, after delay and graceful timeout, that a worker has for the clean-up of its lifespan."""
 QUICK = 10.0
 """A worker that lives for fewer seconds than this has not served; the next one has to wait."""
 LONGEST_DELAY = 30.0
@@ -64,7 +64,7 @@ class Supervisor:
         sockets: Sequence[socket.socket],
         *,
         workers: int,
-        graceful_timeout: float,
+        patience: float,
         announce: Callable[[dict[str, Any]], None],
     ) -> None:
         self._orders = orders
@@ -74,7 +74,7 @@ class Supervisor:
         """Processes that were told to end, and when they are killed."""
         self._waiting: deque[Slot] = deque()
         """Slots whose workers are to be replaced while they serve."""
-        self._patience = graceful_timeout + CLEANUP_PATIENCE
+        self._patience = patience + CLEANUP_PATIENCE
         self._longest_silence: float | None = orders["settings"]["worker_timeout"]
         self._announce = announce
         self._has_served = False
@@ -310,7 +310,7 @@ def main() -> None:
         orders,
         sockets,
         workers=settings["workers"],
-        graceful_timeout=settings["graceful_timeout"],
+        patience=settings["shutdown_delay"] + settings["graceful_timeout"],
         announce=lambda facts: announce(facts, settings),
     )
     try:

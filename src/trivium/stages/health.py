@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import anyio
 
 from trivium.exchange import JSON_TYPE, Exchange, Reply
+from trivium.shutdown import shutdown_of
 from trivium.stages.stage import Stage
 
 __all__ = ["ReadinessCheck", "Health", "Readiness"]
@@ -37,6 +38,8 @@ class Health(Stage):
     What it raised is in the log, and not in the answer, which anybody may read. An answer is good
     for ``fresh`` seconds, so that asking often costs the database nothing.
 
+    A server that is about to stop is not ready: see ``trivium run --shutdown-delay``.
+
     It stands before the check of hosts, because those who ask use addresses.
     """
 
@@ -60,6 +63,8 @@ class Health(Stage):
     def _ready(self, ex: Exchange) -> Reply | Awaitable[Reply | None] | None:
         if ex.method not in _READING:
             return None
+        if shutdown_of(ex.scope).is_announced():
+            return _as_reply(503, {"status": "stopping", "checks": {}})
         last = self._last
         if last is not None and perf_counter() - last[0] < self._fresh:
             return last[1]._replace(headers=list(last[1].headers))
