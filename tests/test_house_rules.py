@@ -31,6 +31,7 @@ ROOMS = (
     "app",
     "server",
     "testing",
+    "storage",
     "db",
     "inference",
     "realtime",

@@ -48,6 +48,12 @@ if TYPE_CHECKING:
         execute,
         stream,
     )
+    from trivium.db.files.column import (
+        FileType,
+    )
+    from trivium.db.files.stored import (
+        StoredFile,
+    )
     from trivium.db.models.base import (
         Model,
     )
@@ -230,6 +236,7 @@ __all__ = [
     "ExtractYear",
     "F",
     "FieldError",
+    "FileType",
     "FirstValue",
     "Floor",
     "Func",
@@ -283,6 +290,7 @@ __all__ = [
     "SoftDelete",
     "Sqrt",
     "StdDev",
+    "StoredFile",
     "StrIndex",
     "StringAgg",
     "Subquery",
@@ -353,6 +361,8 @@ _HOMES = {
         "execute",
         "stream",
     ),
+    "files.column": ("FileType",),
+    "files.stored": ("StoredFile",),
     "models.base": ("Model",),
     "models.encryption": ("Encrypted",),
     "models.mixins": (

@@ -20,6 +20,7 @@ from trivium.db.urls import complete_url
 
 if TYPE_CHECKING:
     from trivium.app import App
+    from trivium.storage.protocol import Storage
 
 __all__ = ["Database"]
 
@@ -51,6 +52,8 @@ class Database:
     not_found: answers a DoesNotExist that a handler lets pass with 404.
     query_budget: how many queries a request may send before it is reported; in development and in
         tests alone. The same query sent more than three times is reported too. None: nothing is.
+    storages: where file columns have their files, by name; ``"default"`` is for columns that name
+        none.
     options: further options of SQLAlchemy's ``create_async_engine``.
 
     Raises DbError for an address that cannot be used, MissingDriver where a package is missing.
@@ -74,12 +77,14 @@ class Database:
         transaction_methods: Iterable[str] = WRITING_METHODS,
         not_found: bool = False,
         query_budget: int | None = BUDGET,
+        storages: "Mapping[str, Storage] | None" = None,
         **options: Any,
     ) -> None:
         self.url = complete_url(url)
         self.name = name
         self.not_found = not_found
         self.query_budget = query_budget
+        self.storages: dict[str, Storage] = dict(storages or {})
         self.transaction_methods = frozenset(transaction_methods)
         self._given_models = models
         self._make: dict[str, Any] = {
@@ -175,6 +180,7 @@ class Database:
             "busy_timeout": make["busy_timeout"],
             "transaction_methods": self.transaction_methods,
             "not_found": self.not_found,
+            "storages": self.storages,
             **make["pool"],
             **make["options"],
         }

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from sqlalchemy.orm import Mapper
 
 from trivium.db.errors import FieldError
+from trivium.db.files.column import FileType
 from trivium.db.models.validation import ColumnField, column_fields
 from trivium.db.queries.paths import is_many, mapper_of
 
@@ -105,6 +106,9 @@ def _described(field: ColumnField, purpose: Purpose) -> tuple[Any, Any]:
     annotation = field.annotation
     if purpose == "read":
         return annotation, Field(..., **info)
+    if isinstance(field.column.type, FileType):
+        upload = field.column.type.upload_annotation
+        annotation = upload | None if field.nullable else upload
     if purpose == "patch":
         # None stands for "not given"; a column that cannot be NULL refuses it when it is given
         return annotation, Field(default=None, validate_default=False, **info)

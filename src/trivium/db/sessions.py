@@ -10,13 +10,14 @@ from collections.abc import Callable, Coroutine
 from functools import lru_cache, partial, wraps
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 import sqlalchemy.orm
 from sqlalchemy import Connection, Engine, TextClause, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
-from trivium.db.errors import ConcurrentUse, TransactionMisuse, translated
+from trivium.db.errors import ConcurrentUse, TransactionMisuse, Unavailable, translated
 from trivium.db.units import current_session
 
 if TYPE_CHECKING:
@@ -130,6 +131,8 @@ def guarded(
             raise other from error
         finally:
             lane.user = outer
+            if lane.callbacks.to_undo:
+                await lane.callbacks.undo()
             if pin is not None and outer is None and not lane.is_held:
                 pin.release(lane)
         return result
@@ -192,7 +195,12 @@ class Session(AsyncSession):
 
     async def commit_all(self) -> None:
         """Commits, whatever is open around, and calls nothing."""
-        await _commit(self)
+        try:
+            await _commit(self)
+        except Unavailable:
+            # it may have been committed: nothing that was done for it is undone
+            self.lane.callbacks.forget()
+            raise
 
     async def rollback(self) -> None:
         """Undoes what was written since the last commit.
@@ -206,7 +214,7 @@ class Session(AsyncSession):
         """Rolls back, whatever is open around."""
         await _rollback(self)
         # the session tells of a rollback only where something had begun
-        self.lane.callbacks.clear()
+        await self.lane.forget()
 
     def begin(self) -> AsyncSessionTransaction:
         """SQLAlchemy's own block; ``atomic()`` nests and knows ``on_commit``."""
@@ -238,11 +246,24 @@ def _ended(own: SyncSession, transaction: sqlalchemy.orm.SessionTransaction) -> 
         own.lane.is_open = own.lane.is_streaming = False
 
 
+_callbacks_before: WeakKeyDictionary[sqlalchemy.orm.SessionTransaction, int] = WeakKeyDictionary()
+"""How many callbacks there were when a savepoint was set."""
+
+
+def _begun(own: SyncSession, transaction: sqlalchemy.orm.SessionTransaction) -> None:
+    if transaction.nested:
+        _callbacks_before[transaction] = len(own.lane.callbacks)
+
+
 def _undone(own: SyncSession, transaction: sqlalchemy.orm.SessionTransaction) -> None:
-    if transaction.parent is None:
-        own.lane.callbacks.clear()
+    # a flush that fails takes what is around it along, up to the next savepoint
+    undone: sqlalchemy.orm.SessionTransaction | None = transaction
+    while undone is not None and not undone.nested:
+        undone = undone.parent
+    own.lane.callbacks.drop_after(0 if undone is None else _callbacks_before.get(undone, 0))
 
 
+event.listen(SyncSession, "after_transaction_create", _begun)
 event.listen(SyncSession, "after_transaction_end", _ended)
 event.listen(SyncSession, "after_soft_rollback", _undone)
 

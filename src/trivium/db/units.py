@@ -21,12 +21,19 @@ from typing import TYPE_CHECKING, TypeAlias
 from anyio import CancelScope
 
 from trivium.db.callbacks import Callbacks
-from trivium.db.errors import NoSession, TransactionMisuse, UncommittedWork, UnknownDatabase
+from trivium.db.errors import (
+    DbError,
+    NoSession,
+    TransactionMisuse,
+    UncommittedWork,
+    UnknownDatabase,
+)
 from trivium.db.loose import Loose
 
 if TYPE_CHECKING:
     from trivium.db.database import Database
     from trivium.db.sessions import Session
+    from trivium.storage.protocol import Storage
 
 __all__ = ["Lane", "Unit", "Using", "current_session", "current_unit", "entered", "unit_or_none"]
 
@@ -135,17 +142,26 @@ class Lane:
                     left = _left_behind(self, session)
             finally:
                 # closing forgets the objects first, so that they can still be read
-                await self.abandon(session)
+                await self._close(session)
+                if error is not None or left:
+                    await self.forget()
         if left:
             raise UncommittedWork(left)
         if error is None:
             await self.callbacks.run()
-        else:
-            self.callbacks.clear()
 
-    async def abandon(self, session: "Session | None" = None) -> None:
+    async def abandon(self) -> None:
         """Gives the connection back; what was not committed is undone, and nobody is told."""
-        session, self._session = session or self._session, None
+        session, self._session = self._session, None
+        await self._close(session)
+        await self.forget()
+
+    async def forget(self) -> None:
+        """Forgets what waits for a commit, and undoes what was done for one."""
+        self.callbacks.clear()
+        await self.callbacks.undo()
+
+    async def _close(self, session: "Session | None") -> None:
         try:
             if session is not None:
                 await session.close()
@@ -217,6 +233,16 @@ class Unit:
             return self._databases[using]
         raise UnknownDatabase(
             f"There is no database {using!r}. There are: {', '.join(self._databases)}"
+        )
+
+    def storage(self, name: str) -> "Storage":
+        """A storage of the databases, by its name. Raises DbError where there is none."""
+        for database in self._databases.values():
+            if name in database.storages:
+                return database.storages[name]
+        raise DbError(
+            f"There is no storage {name!r}.\n"
+            f'    instead:  Database(url, storages={{{name!r}: LocalStorage("media")}})'
         )
 
     @property

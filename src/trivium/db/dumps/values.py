@@ -1,8 +1,8 @@
 """What a value looks like in JSON, and how it is made of that again.
 
 By the type of the column: moments, days and times as ISO 8601, numbers that must stay exact and
-UUIDs as text, durations in seconds, bytes as base64, enums as the database holds them. JSON columns
-hold their JSON.
+UUIDs as text, durations in seconds, bytes as base64, enums as the database holds them, files by
+their keys. JSON columns hold their JSON.
 """
 
 import base64
@@ -18,6 +18,7 @@ from sqlalchemy import JSON, Enum
 from sqlalchemy.types import TypeEngine
 
 from trivium.db.errors import DbError
+from trivium.db.files.stored import StoredFile
 
 __all__ = ["reader_of", "written"]
 
@@ -42,6 +43,8 @@ def written(value: Any) -> Any:
         return [written(each) for each in value]
     if isinstance(value, str):
         return str(value)
+    if isinstance(value, StoredFile):
+        return value.key
     raise DbError(f"A {type(value).__name__} cannot be written as JSON: {value!r}")
 
 
@@ -123,4 +126,5 @@ _READERS: tuple[tuple[type[Any], Read], ...] = (
     (uuid.UUID, _of(uuid.UUID)),
     (bytes, _of(_bytes)),
     (str, _of(str)),
+    (StoredFile, _of(str)),
 )

@@ -22,6 +22,7 @@ from sqlalchemy import BigInteger, Column, Enum, Integer, SmallInteger, String, 
 from sqlalchemy.orm import ColumnProperty, Mapped, Mapper
 from typing_extensions import TypedDict
 
+from trivium.db.files.column import FileType
 from trivium.db.models.encryption import Encrypted
 from trivium.errors import DeclarationError
 
@@ -158,6 +159,8 @@ def _constrained(annotation: Any, column: Column[Any]) -> Any:
                 break
     if isinstance(plain, type) and issubclass(plain, enum.Enum):
         return annotation
+    if isinstance(kind, FileType):
+        extra.append(kind.check)
     # SQLAlchemy's own markers stand in the same Annotated, and mean nothing to Pydantic.
     if get_origin(annotation) is Annotated:
         # of two bounds the last one counts, and what a person wrote is the narrower

@@ -15,6 +15,7 @@ from sqlalchemy.orm.attributes import instance_dict, instance_state
 
 from trivium.db.errors import FieldError
 from trivium.db.execution import execute
+from trivium.db.files.keeping import file_names, removed_with, store
 from trivium.db.queries.identity import key_of
 from trivium.db.queries.inserting_many import many_stored_directly
 from trivium.db.transactions import atomic
@@ -85,16 +86,21 @@ async def insert(
     mapper: Mapper[Any] = inspect(model)
     if len(mapper.tables) != 1:
         raise FieldError(f"{model.__name__} is spread over several tables; save() each instance")
+    has_files = bool(file_names(mapper))
+    if has_files and conflicts.any:
+        raise FieldError(f"{model.__name__} has files, which cannot be stored with conflicts")
     tied = []
     if mapper.relationships:
         tied = [each for each in instances if _take_keys(each, mapper)]
     parts = list(_parts(instances, batch_size or BATCH))
-    if len(parts) == 1 and not conflicts.any:
+    if len(parts) == 1 and not conflicts.any and not has_files:
         groups = list(_by_columns(mapper, instances))
         lane = current_unit().lane(using)
         if len(groups) == 1 and await many_stored_directly(mapper, *groups[0], lane):
             return instances
     async with atomic(using, savepoint=False) as session:
+        if has_files:
+            await store(instances, current_unit().lane(using))
         # the other sides of relations know of instances that the session does not know yet
         with session.sync_session.no_autoflush if tied else nullcontext():
             for part in parts:
@@ -259,7 +265,10 @@ async def change(
         {column.key: bindparam(f"_{name}", type_=column.type) for name, column in columns.items()}
     )
     count = 0
+    files = {name: column for name, column in file_names(mapper).items() if name in fields}
     async with atomic(using, savepoint=False):
+        if files:
+            await _exchange_files(mapper, instances, files, using)
         for part in _parts(instances, batch_size or BATCH):
             count += await _how_many(mapper, table, part, using)
             rows = [_row_of(each, fields) for each in part]
@@ -268,6 +277,24 @@ async def change(
         state = instance_state(each)
         state._commit(state.dict, fields)
     return count
+
+
+async def _exchange_files(
+    mapper: Mapper[Any], instances: list[Any], files: dict[str, Any], using: Any
+) -> None:
+    lane = current_unit().lane(using)
+    await store(instances, lane, files)
+    kept = [instance_dict(each).get(name) for each in instances for name in files]
+    for part in _parts([key_of(each) for each in instances], 900 // len(mapper.primary_key)):
+        among = _among(mapper, part)
+        await removed_with(mapper.local_table, among, lane, columns=files.values(), but=kept)
+
+
+def _among(mapper: Mapper[Any], keys: list[Any]) -> Any:
+    columns = list(mapper.primary_key)
+    if len(columns) == 1:
+        return columns[0].in_([key[0] for key in keys])
+    return tuple_(*columns).in_(keys)
 
 
 def _row_of(instance: Any, fields: list[str]) -> dict[str, Any]:
@@ -284,11 +311,6 @@ async def _how_many(mapper: Mapper[Any], table: Any, instances: list[Any], using
     own: Table = table
     count = 0
     for part in _parts(keys, 900 // len(mapper.primary_key)):
-        columns = list(mapper.primary_key)
-        if len(columns) == 1:
-            among: Any = columns[0].in_([key[0] for key in part])
-        else:
-            among = tuple_(*columns).in_(part)
-        statement = select(func.count()).select_from(own).where(among)
+        statement = select(func.count()).select_from(own).where(_among(mapper, part))
         count += int((await execute(statement, using=using)).scalar_one())
     return count

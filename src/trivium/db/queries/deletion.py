@@ -17,6 +17,8 @@ from sqlalchemy.orm.attributes import instance_state
 
 from trivium.db.errors import DoesNotExist, ProtectedError
 from trivium.db.execution import execute
+from trivium.db.files.column import file_columns
+from trivium.db.files.keeping import removed_with
 from trivium.db.models.references import (
     CASCADE,
     DO_NOTHING,
@@ -33,7 +35,7 @@ from trivium.db.queries.saving import database_of
 from trivium.db.queries.state import State
 from trivium.db.signals import post_delete, pre_delete
 from trivium.db.transactions import atomic
-from trivium.db.units import current_session
+from trivium.db.units import current_session, current_unit
 
 __all__ = ["delete_instance", "delete_rows"]
 
@@ -127,8 +129,9 @@ def _is_heard(mapper: Mapper[Any]) -> bool:
 
 def _is_simple(mapper: Mapper[Any]) -> bool:
     """Whether one DELETE takes the rows: nothing points at them, and nobody wants to hear."""
-    one_table = all(len(each.tables) == 1 for each in mapper.self_and_descendants)
-    return one_table and not references_to(mapper) and not _is_heard(mapper)
+    parts = list(mapper.self_and_descendants)
+    plain = all(len(each.tables) == 1 and not file_columns(each.local_table) for each in parts)
+    return plain and not references_to(mapper) and not _is_heard(mapper)
 
 
 class _Collector:
@@ -292,6 +295,8 @@ class _Collector:
                 if len(columns) == 1
                 else tuple_(*columns).in_(keys)
             )
+            if file_columns(table):
+                await removed_with(table, among, current_unit().lane(self.using))
             await execute(delete(table).where(among), using=self.using, write=True)
 
 

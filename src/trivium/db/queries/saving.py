@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import inspect, update
+from sqlalchemy import and_, inspect, update
 from sqlalchemy.orm import Mapper
 from sqlalchemy.orm.attributes import instance_dict, instance_state, set_attribute
 
 from trivium.db.errors import DoesNotExist, FieldError
 from trivium.db.execution import execute
+from trivium.db.files.keeping import file_names, removed_with, store
 from trivium.db.queries.context import Context
 from trivium.db.queries.expressions import Expression
 from trivium.db.queries.fetching import Prefetch, load_relations
@@ -19,6 +20,7 @@ from trivium.db.queries.inserting import stored_directly
 from trivium.db.queries.state import State
 from trivium.db.signals import post_save, pre_save
 from trivium.db.transactions import atomic
+from trivium.db.units import current_unit
 
 __all__ = ["database_of", "refresh", "save"]
 
@@ -90,8 +92,16 @@ async def _update_columns(instance: Any, names: list[str], using: Any) -> None:
     state = instance_state(instance)
     mapper: Mapper[Any] = state.mapper
     keys = zip(mapper.primary_key, key_of(instance), strict=True)
+    condition = and_(*(column == key for column, key in keys))
+    files = {name: column for name, column in file_names(mapper).items() if name in names}
+    if files:
+        lane = current_unit().lane(using)
+        await store([instance], lane, files)
+        kept = [instance_dict(instance)[name] for name in files]
+        table = mapper.local_table
+        await removed_with(table, condition, lane, columns=files.values(), but=kept)
     values = {name: instance_dict(instance)[name] for name in names}
-    statement = update(model).where(*(column == key for column, key in keys)).values(values)
+    statement = update(model).where(condition).values(values)
     result: Any = await execute(
         statement, using=using, write=True, options={"synchronize_session": False}
     )

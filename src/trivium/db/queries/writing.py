@@ -11,6 +11,7 @@ from sqlalchemy.orm.attributes import set_attribute
 
 from trivium.db.errors import DoesNotExist, FieldError, IntegrityFailure, NotSupported
 from trivium.db.execution import execute
+from trivium.db.files.keeping import file_names, refuse_file, removed_with
 from trivium.db.queries import bulk
 from trivium.db.queries.aggregates import Aggregate
 from trivium.db.queries.chain import M, R
@@ -23,6 +24,7 @@ from trivium.db.queries.reading import Reading
 from trivium.db.queries.saving import save
 from trivium.db.queries.state import State
 from trivium.db.transactions import atomic
+from trivium.db.units import current_unit
 
 __all__ = ["Writing"]
 
@@ -149,10 +151,20 @@ class Writing(Reading[M, R], Generic[M, R]):
         assigned = {
             name: value for each in values.items() for name, value in _assigned(state, *each)
         }
-        statement = update(state.model).where(condition_of(state)).values(assigned)
-        result: Any = await execute(
-            statement, using=state.using, write=True, options={"synchronize_session": False}
-        )
+        condition = condition_of(state)
+        statement = update(state.model).where(condition).values(assigned)
+        files = file_names(mapper_of(state.model))
+        emptied = [column for name, column in files.items() if name in assigned]
+        options = {"synchronize_session": False}
+        if not emptied:
+            result: Any = await execute(statement, using=state.using, write=True, options=options)
+            return int(result.rowcount)
+        for name in files:
+            refuse_file(state.model, name, assigned.get(name))
+        async with atomic(state.using, savepoint=False):
+            lane = current_unit().lane(state.using)
+            await removed_with(emptied[0].table, condition, lane, columns=emptied)
+            result = await execute(statement, using=state.using, write=True, options=options)
         return int(result.rowcount)
 
     async def delete(self) -> tuple[int, dict[str, int]]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import count
+from mimetypes import types_map
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -20,6 +21,8 @@ from sqlalchemy.orm import Mapper, RelationshipDirection, RelationshipProperty
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from trivium.db.errors import DbError, FieldError
+from trivium.db.files.column import FileType
+from trivium.db.files.stored import StoredFile
 from trivium.db.transactions import atomic
 from trivium.db.units import Using
 
@@ -163,6 +166,8 @@ def _value(kind: TypeEngine[Any], key: str, number: int) -> Any:
         return members[number % len(members)]
     if isinstance(kind, JSON):
         return {}
+    if isinstance(kind, FileType):
+        return _file(kind, key, number)
     python: type[Any] = kind.python_type
     if isinstance(kind, TypeDecorator) and issubclass(python, datetime):
         return _FIRST_MOMENT + timedelta(minutes=number)  # one that refuses naive moments is common
@@ -194,6 +199,11 @@ def _value(kind: TypeEngine[Any], key: str, number: int) -> Any:
     if issubclass(python, dict | list):
         return python()
     raise NotImplementedError
+
+
+def _file(kind: FileType, key: str, number: int) -> StoredFile:
+    ending = next((ending for ending, each in types_map.items() if kind.allows(each)), "")
+    return StoredFile(str(number).encode(), filename=f"{key}{ending}")
 
 
 def _whole_digits(kind: Any) -> int:
