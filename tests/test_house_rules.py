@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 HOUSE = ROOT / "src" / "trivium"
 
 ROOMS = (
+    "version",
     "errors",
     "checks",
     "threads",

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.metadata import version
+
+import trivium
 
 ONE_ROUTE = """
 import asyncio, json, sys
@@ -56,20 +59,30 @@ NOT_LOADED = (
     "trivium.stages.telemetry.server",
     "trivium.testing",
     # Of others.
+    "difflib",
     "fastapi",
+    "gzip",
     "httpx",
     "httpx2",
     "jinja2",
     "msgspec",
     "opentelemetry",
+    "orjson",
+    "pydantic.color",
+    "pydantic.networks",
     "pydantic.v1",
     "pydantic_settings",
     "rich",
     "sqlalchemy",
     "typer",
+    "ujson",
     "uvicorn",
     "websockets",
 )
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert trivium.__version__ == version("trivium")
 
 
 def program() -> dict[str, list[str]]:

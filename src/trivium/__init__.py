@@ -7,6 +7,8 @@ here, imported when it is first asked for; the rest is in the rooms by the name 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from trivium.version import VERSION
+
 if TYPE_CHECKING:
     from starlette import status
     from starlette.requests import Request
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from trivium.server.run import run
     from trivium.shutdown import Shutdown
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "APIRouter",

@@ -30,11 +30,16 @@ import linecache
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import FrameType, FunctionType, MethodType
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
-from pydantic import BaseModel, create_model
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.exceptions import WebSocketException as StarletteWebSocketException
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    RequestErrorModel: type[BaseModel]
+    WebSocketErrorModel: type[BaseModel]
 
 __all__ = [
     "DeclarationError",
@@ -96,8 +101,14 @@ class WebSocketException(StarletteWebSocketException):
         super().__init__(code=code, reason=reason)
 
 
-RequestErrorModel: type[BaseModel] = create_model("Request")
-WebSocketErrorModel: type[BaseModel] = create_model("WebSocket")
+def __getattr__(name: str) -> Any:
+    # FastAPI has these. No program needs them, and the first model of a process takes a megabyte.
+    if name not in ("RequestErrorModel", "WebSocketErrorModel"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pydantic import create_model
+
+    model = globals()[name] = create_model(name.removesuffix("ErrorModel"))
+    return model
 
 
 class ValidationException(Exception):

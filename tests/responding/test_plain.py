@@ -120,7 +120,7 @@ def test_an_encoder_put_into_the_table_is_used(monkeypatch):
 
 def test_an_encoder_taken_out_of_the_table_is_not_used(monkeypatch):
     monkeypatch.delitem(encoders.ENCODERS_BY_TYPE, bytes)
-    monkeypatch.setattr(encoders, "encoders_by_class_tuples", {bytes.hex: (bytes,)})
+    monkeypatch.setattr(encoders, "_by_class", {bytes.hex: (bytes,)})
     assert encode_json([b"a"]) == b'["61"]'
 
 

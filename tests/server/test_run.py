@@ -9,12 +9,15 @@ import socket
 import ssl
 from pathlib import Path
 
+import anyio.to_thread
 import pytest
 import trustme
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from tests.server.project import APP, PATIENCE, Live, Project, eventually, in_background
+from trivium.server.serving import THREADS
+from trivium.server.settings import ServerSettings
 
 pytestmark = pytest.mark.slow
 
@@ -100,6 +103,11 @@ def test_settings_come_from_flags_then_the_environment_then_the_project(served: 
 
     live = served.trivium("run", "--env-file", ".env")
     assert json.loads(live.get("/")) == [8, "/a", "fromfile"]
+
+
+async def test_the_threads_that_are_not_told_to_anyio_are_those_it_allows_by_itself() -> None:
+    assert anyio.to_thread.current_default_thread_limiter().total_tokens == THREADS
+    assert ServerSettings().threads == THREADS
 
 
 def test_a_port_that_is_taken_is_named_with_the_way_out(served: Project) -> None:

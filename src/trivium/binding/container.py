@@ -4,15 +4,15 @@ One container belongs to one application. A dependency with ``scope="app"`` is m
 first asked for, whoever asks (a request, a job, a command, start-up), and closed at shutdown.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import anyio
-from anyio.abc import TaskGroup
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from trivium.binding.analysis import analyse
 from trivium.binding.callables import CallKind, name_of
@@ -21,6 +21,10 @@ from trivium.binding.steps import Overrides, compile_steps, grouped, run_groups,
 from trivium.binding.values import Run
 from trivium.errors import TriviumError, place_of
 from trivium.exchange import Exchange
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+    from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 __all__ = ["Container", "Resolver"]
 
@@ -40,9 +44,10 @@ class _Order:
 class Container:
     """The values of one application.
 
-    Entering it starts the task that makes and closes them: what a generator opens (a task group,
-    a cancel scope) belongs to one task, and requests come and go. The application enters its
-    container in its lifespan.
+    One task makes and closes them: what a generator opens (a task group, a cancel scope) belongs to
+    one task, and requests come and go. The application enters its container in its lifespan. On
+    asyncio the task starts with the first value that is asked for: many an application has none,
+    and then AnyIO's backend is not even imported.
     """
 
     def __init__(self, overrides: Callable[[], Overrides]) -> None:
@@ -50,14 +55,20 @@ class Container:
         self._values: dict[Callable[..., Any], Any] = {}
         self._orders: MemoryObjectSendStream[_Order] | None = None
         self._tasks: TaskGroup | None = None
+        self._owner: asyncio.Task[None] | None = None
+        self._context: Context | None = None
+        """The lifespan's, where the task is still to be started."""
         self._unowned: Exchange | None = None
 
     async def __aenter__(self) -> "Container":
-        send, receive = anyio.create_memory_object_stream[_Order]()
-        tasks = anyio.create_task_group()
-        await tasks.__aenter__()
-        self._tasks, self._orders = tasks, send
-        tasks.start_soon(self._own, receive)
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:  # Trio, whose tasks have a parent from their start
+            self._tasks = anyio.create_task_group()
+            await self._tasks.__aenter__()
+            self._tasks.start_soon(self._own, self._ordered())
+        else:
+            self._context = copy_context()
         return self
 
     async def __aexit__(
@@ -66,10 +77,12 @@ class Container:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        tasks, orders = self._tasks, self._orders
-        self._tasks = self._orders = None
+        tasks, owner, orders = self._tasks, self._owner, self._orders
+        self._tasks = self._owner = self._orders = self._context = None
         if orders is not None:
             orders.close()
+        if owner is not None:
+            await owner
         if tasks is not None:
             try:
                 await tasks.__aexit__(None, None, None)
@@ -82,6 +95,10 @@ class Container:
         call = cast(Callable[..., Any], dependant.call)
         if call in self._values:
             return self._values[call]
+        if self._context is not None:
+            work = self._own(self._ordered())
+            self._owner = asyncio.create_task(work, context=self._context)
+            self._context = None
         if self._orders is None:
             # no lifespan, so no shutdown either: the value stays as long as the process
             return await self._make(dependant, self._lasting_exchange())
@@ -104,7 +121,11 @@ class Container:
             stack.push_async_exit(_closing(ex))
             yield Resolver(ex, self._overrides)
 
-    async def _own(self, orders: MemoryObjectReceiveStream[_Order]) -> None:
+    def _ordered(self) -> "MemoryObjectReceiveStream[_Order]":
+        self._orders, receive = anyio.create_memory_object_stream[_Order]()
+        return receive
+
+    async def _own(self, orders: "MemoryObjectReceiveStream[_Order]") -> None:
         ex = _exchange(self)
         ex.container = _Within(self, ex)
         async with AsyncExitStack() as stack, orders:

@@ -29,8 +29,6 @@ class FormLimits(TypedDict, total=False):
     max_part_size: Annotated[NonNegativeInt, Doc("Most bytes of a field that is not a file.")]
 
 
-_form_limits: TypeAdapter[FormLimits] = TypeAdapter(FormLimits)
-
 # Starlette signals with exceptions that have no public name; without them nothing is translated.
 _SENT: type[Exception] | None = getattr(starlette_limit, "_RequestBodyLimitResponseSent", None)
 _TOO_LARGE: type[Exception] | None = getattr(starlette_limit, "_RequestBodyTooLarge", None)
@@ -39,7 +37,7 @@ _SIGNALS = tuple(signal for signal in (_TOO_LARGE, _SENT) if signal is not None)
 
 def checked_form_limits(limits: FormLimits | None) -> FormLimits:
     """The limits, none where none are given. Raises pydantic.ValidationError for unknown ones."""
-    return FormLimits() if limits is None else _form_limits.validate_python(limits)
+    return FormLimits() if limits is None else TypeAdapter(FormLimits).validate_python(limits)
 
 
 def checked_body_size(size: int | None) -> int | None:

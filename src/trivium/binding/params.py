@@ -21,20 +21,19 @@ in ``declare``, whose return type fits any annotation; libraries subclass and in
 # and mypy complains at each of them anew (pyright only once, below).
 # mypy: disable-error-code=misc
 
-import difflib
 import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Literal, Self, Unpack
+from typing import Annotated, Any, Literal, Self, Unpack
 from weakref import WeakKeyDictionary
 
 from anyio import Semaphore
 from anyio.lowlevel import RunVar
-from pydantic import AliasChoices, AliasPath, AnyUrl, Discriminator
+from pydantic import AliasChoices, AliasPath, Discriminator, GetCoreSchemaHandler
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
+from pydantic_core import CoreSchema, PydanticUndefined
 from typing_extensions import TypedDict, deprecated
 
 from trivium.binding.defaults import UNSET
@@ -72,13 +71,23 @@ Scope = Literal["function", "request", "app"]
 """A dependency lives until the handler returned, until the reply was sent, or until shutdown."""
 
 
+class _Address:
+    """Pydantic's ``AnyUrl``, imported where an example is validated: it takes a megabyte."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        from pydantic import AnyUrl
+
+        return handler.generate_schema(AnyUrl)
+
+
 class Example(TypedDict, total=False):
     """One entry of ``openapi_examples``: OpenAPI's Example Object, extensions allowed."""
 
     summary: str | None
     description: str | None
     value: Any | None
-    externalValue: AnyUrl | None
+    externalValue: Annotated[Any, _Address] | None
 
     # Pydantic reads it from the class; it is not a key, as the checkers think.
     __pydantic_config__ = {"extra": "allow"}  # noqa: RUF012  # pyright: ignore[reportGeneralTypeIssues]  # as above
@@ -455,5 +464,7 @@ def _warn_deprecated(keyword: str, instead: str) -> None:
 def _unexpected(declared: type[Declared], given: dict[str, Any]) -> str:
     keyword = next(key for key in given if key not in _KEYWORDS)
     text = f"{declared.__name__}() got an unexpected keyword argument {keyword!r}"
-    near = difflib.get_close_matches(keyword, _KEYWORDS, n=1)
+    from difflib import get_close_matches
+
+    near = get_close_matches(keyword, _KEYWORDS, n=1)
     return f"{text}; did you mean {near[0]!r}?" if near else text

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trivium.version import VERSION
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -36,9 +38,8 @@ def _options(
 ) -> None:
     if version:
         import platform
-        from importlib.metadata import version as version_of
 
-        typer.echo(f"trivium {version_of('trivium')} (Python {platform.python_version()})")
+        typer.echo(f"trivium {VERSION} (Python {platform.python_version()})")
         raise typer.Exit
 
 

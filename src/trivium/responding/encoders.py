@@ -23,12 +23,11 @@ from ipaddress import (
 from pathlib import Path, PurePath
 from re import Pattern
 from types import GeneratorType
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
 from pydantic import BaseModel
 from pydantic.main import IncEx
-from pydantic.networks import AnyUrl, NameEmail
 from pydantic.types import SecretBytes, SecretStr
 from pydantic_core import PydanticUndefinedType, Url
 
@@ -44,6 +43,10 @@ __all__ = [
 ]
 
 Encoder: TypeAlias = Callable[[Any], Any]
+
+if TYPE_CHECKING:
+    ENCODERS_BY_TYPE: dict[type[Any], Encoder]
+    encoders_by_class_tuples: dict[Encoder, tuple[Any, ...]]
 
 _SCALARS = (str, int, float, type(None))
 _EXACT_SCALARS = frozenset({*_SCALARS, bool})
@@ -85,17 +88,7 @@ def decimal_encoder(dec_value: Decimal) -> int | float:
     return int(dec_value) if whole else float(dec_value)
 
 
-def _color_types() -> Iterable[type[Any]]:
-    """Pydantic's colour, which moved to a package of its own: whichever of the two exist."""
-    for module in ("pydantic.color", "pydantic_extra_types.color"):
-        try:
-            yield importlib.import_module(module).Color
-        except ImportError:
-            continue
-
-
-ENCODERS_BY_TYPE: dict[type[Any], Encoder] = {
-    **dict.fromkeys(_color_types(), str),
+BY_TYPE: dict[type[Any], Encoder] = {
     bytes: lambda octets: octets.decode(),
     datetime.date: isoformat,
     datetime.datetime: isoformat,
@@ -112,7 +105,6 @@ ENCODERS_BY_TYPE: dict[type[Any], Encoder] = {
     IPv6Address: str,
     IPv6Interface: str,
     IPv6Network: str,
-    NameEmail: str,
     Path: str,
     Pattern: lambda pattern: pattern.pattern,
     SecretBytes: str,
@@ -120,12 +112,19 @@ ENCODERS_BY_TYPE: dict[type[Any], Encoder] = {
     set: list,
     UUID: str,
     Url: str,
-    AnyUrl: str,
 }
 """How a value of exactly this type is encoded; adding to it teaches the encoder a type.
 
-Types that JSON knows, containers, models, dataclasses and enum members never get this far.
+Types that JSON knows, containers, models, dataclasses and enum members never get this far. Those of
+``_LATER`` are here as soon as a value of one may be met; ``ENCODERS_BY_TYPE`` has them all.
 """
+_LATER = {
+    "pydantic.networks": ("AnyUrl", "NameEmail"),
+    # Pydantic's colour moved to a package of its own.
+    "pydantic.color": ("Color",),
+    "pydantic_extra_types.color": ("Color",),
+}
+"""Types in modules that take much memory. A value of one exists only where its module does."""
 
 
 def generate_encoders_by_class_tuples(
@@ -138,7 +137,29 @@ def generate_encoders_by_class_tuples(
     return classes
 
 
-encoders_by_class_tuples = generate_encoders_by_class_tuples(ENCODERS_BY_TYPE)
+_by_class = generate_encoders_by_class_tuples(BY_TYPE)
+
+
+def _take_in(modules: Iterable[str]) -> None:
+    """Adds the types that these modules have to the tables."""
+    global _by_class
+    for module in [each for each in modules if each in _LATER]:
+        for name in _LATER.pop(module):
+            BY_TYPE.setdefault(getattr(sys.modules[module], name), str)
+        _by_class = generate_encoders_by_class_tuples(BY_TYPE)
+
+
+def __getattr__(name: str) -> Any:
+    # These are FastAPI's, for programs that look into them or change them.
+    if name not in ("ENCODERS_BY_TYPE", "encoders_by_class_tuples"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    for module in list(_LATER):
+        try:
+            importlib.import_module(module)
+        except ImportError:
+            continue
+        _take_in([module])
+    return BY_TYPE if name == "ENCODERS_BY_TYPE" else _by_class
 
 
 def jsonable_encoder(
@@ -203,8 +224,8 @@ class _Walk:
         kind = type(obj)
         if kind in _EXACT_SCALARS:
             return obj
-        if kind in LEAF_TYPES and kind in ENCODERS_BY_TYPE:
-            return ENCODERS_BY_TYPE[kind](obj)
+        if kind in LEAF_TYPES and kind in BY_TYPE:
+            return BY_TYPE[kind](obj)
         if isinstance(obj, BaseModel):
             return self._without_custom().encode(self._dumped(obj, include, exclude))
         if dataclasses.is_dataclass(obj):
@@ -276,9 +297,11 @@ class _Walk:
 
 
 def _encoder_for(obj: Any) -> Encoder | None:
-    if (exact := ENCODERS_BY_TYPE.get(type(obj))) is not None:
+    if _LATER:
+        _take_in([module for module in _LATER if sys.modules.get(module)])
+    if (exact := BY_TYPE.get(type(obj))) is not None:
         return exact
-    for encoder, classes in encoders_by_class_tuples.items():
+    for encoder, classes in _by_class.items():
         if isinstance(obj, classes):
             return encoder
     return None

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from trivium.responding.encoders import ENCODERS_BY_TYPE, LEAF_TYPES, jsonable_encoder
+from trivium.responding.encoders import BY_TYPE, LEAF_TYPES, jsonable_encoder
 from trivium.responding.trees import written_at_once
 
 __all__ = ["encode_json", "encode_json_stream_item"]
@@ -120,7 +120,7 @@ def _items(value: Iterable[Any]) -> list[Any]:
 
 def _leaf(value: Any) -> Any:
     # Looked up each time: a program may have put an encoder of its own there, or taken one away.
-    encoder = ENCODERS_BY_TYPE.get(type(value), jsonable_encoder)
+    encoder = BY_TYPE.get(type(value), jsonable_encoder)
     return encoder(value)
 
 

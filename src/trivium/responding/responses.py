@@ -1,7 +1,7 @@
 """The response classes: Starlette's, event streams, and two deprecated JSON writers."""
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import (
     FileResponse,
@@ -33,17 +33,24 @@ __all__ = [
 ]
 
 
+if TYPE_CHECKING:
+    orjson: Any
+    """The package, or ``None`` where it is not installed."""
+    ujson: Any
+    """The package, or ``None`` where it is not installed."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("orjson", "ujson"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _installed(name)
+
+
 def _installed(package: str) -> Any:
     try:
         return importlib.import_module(package)
     except ModuleNotFoundError:
         return None
-
-
-orjson: Any = _installed("orjson")
-"""The package, or ``None`` where it is not installed."""
-ujson: Any = _installed("ujson")
-"""The package, or ``None`` where it is not installed."""
 
 
 def _missing(package: str, response_class: str) -> DeclarationError:
@@ -66,6 +73,7 @@ class UJSONResponse(JSONResponse):
     """
 
     def render(self, content: Any) -> bytes:
+        ujson = _installed("ujson")
         if ujson is None:
             raise _missing("ujson", "UJSONResponse")
         text: str = ujson.dumps(content, ensure_ascii=False)
@@ -85,6 +93,7 @@ class ORJSONResponse(JSONResponse):
     """
 
     def render(self, content: Any) -> bytes:
+        orjson = _installed("orjson")
         if orjson is None:
             raise _missing("orjson", "ORJSONResponse")
         options = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any
 
 from anyio import CapacityLimiter
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import StreamingResponse
 
 from trivium.responding.plain import encode_json_stream_item
@@ -84,6 +84,9 @@ class ServerSentEvent(BaseModel):
 
     An item that is not a ``ServerSentEvent`` is sent as the ``data`` of an event without a name.
     """
+
+    # Every application has the class, and few make an event.
+    model_config = ConfigDict(defer_build=True)
 
     data: Any = None
     """The payload. It is always written as JSON, so a string arrives in quotes."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -81,6 +80,8 @@ def _of_template(router: APIRouter, method: str, template: str) -> Answer:
 
 def _nothing_at(router: APIRouter, method: str, path: str) -> NoRoute:
     paths = dict.fromkeys(flat.path for flat in router.routes_flat())
+    from difflib import get_close_matches
+
     near = get_close_matches(path, paths, 3, 0.5)
     outcome = "is refused" if method in _WEBSOCKET else "is answered with 404"
     known = f" Near: {', '.join(near)}." if near else ""

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from enum import Enum
 from typing import Any
 
@@ -122,6 +121,8 @@ def refuse_unknown(call: str, given: Mapping[str, Any], options: Any) -> None:
     if given.keys() <= known:
         return
     keyword = next(each for each in given if each not in known)
+    from difflib import get_close_matches
+
     near = get_close_matches(keyword, known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise TypeError(f"{call}() got an unexpected keyword argument {keyword!r}{hint}")

@@ -3,8 +3,9 @@
 import asyncio
 import os
 import platform
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
+
+from trivium.version import VERSION
 
 if TYPE_CHECKING:
     from trivium.server.serving import Server
@@ -21,7 +22,7 @@ def facts_of(server: "Server", mode: str) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
     protocol = server.config.http_protocol_class
     return {
-        "version": version("trivium"),
+        "version": VERSION,
         "mode": mode,
         "pid": os.getpid(),
         "app": server.served.name,

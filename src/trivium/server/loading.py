@@ -11,7 +11,6 @@ import traceback
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -198,6 +197,8 @@ def _named(module: ModuleType, attribute: str, location: Location) -> Any:
         try:
             value = getattr(value, name)
         except AttributeError:
+            from difflib import get_close_matches
+
             names = [n for n in vars(value) if not n.startswith("_")] if value is module else []
             near = get_close_matches(name, names, 3) or [
                 n for n in names if isinstance(getattr(module, n), App)

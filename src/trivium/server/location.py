@@ -1,6 +1,5 @@
 """Where the app is: what the user wrote, what pyproject.toml says, or the usual places."""
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,10 +54,12 @@ def locate(spec: str | None, cwd: Path) -> Location:
 
 def _configured(cwd: Path) -> Location | None:
     file = cwd / "pyproject.toml"
+    if not file.is_file():
+        return None
+    import tomllib
+
     try:
         tools: dict[str, Any] = tomllib.loads(file.read_text("utf-8")).get("tool", {})
-    except FileNotFoundError:
-        return None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise AppNotFound(f"{file} cannot be read: {error}") from error
     for table in _TABLES:

@@ -32,6 +32,8 @@ __all__ = ["Server", "config_of"]
 
 logger = logging.getLogger("trivium.server")
 
+THREADS = 40
+"""What AnyIO's limiter allows by itself: without a word to it, its backend is not imported."""
 TURN = 0.05
 """Seconds between two looks at what is still open, at shutdown."""
 LINGER = 0.2
@@ -66,12 +68,26 @@ def _silence(app: Any) -> None:
             app.remove_stage(stage)
 
 
+def _websocket(**given: Any) -> asyncio.Protocol:
+    """uvicorn's WebSocket protocol, imported with the first handshake: two megabytes."""
+    from uvicorn.protocols.websockets.auto import AutoWebSocketsProtocol
+
+    make: Callable[..., asyncio.Protocol] = cast(Any, AutoWebSocketsProtocol)
+    return make(**given)
+
+
+def _is_websocket(connection: Any) -> bool:
+    auto = sys.modules.get("uvicorn.protocols.websockets.auto")
+    return auto is not None and isinstance(connection, auto.AutoWebSocketsProtocol)
+
+
 def config_of(settings: ServerSettings, app: Any) -> uvicorn.Config:
     """uvicorn's configuration for an ASGI application."""
     return uvicorn.Config(
         app,
         interface="asgi3",
         http="httptools" if settings.asgi else DirectProtocol.bounded(bounds_of(settings)),
+        ws=cast(Any, _websocket),
         log_config=None,
         access_log=settings.access_log and not _access_logs_of(app),
         workers=1,
@@ -264,7 +280,9 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts the application and accepts connections. An application that fails: SystemExit."""
-        anyio.to_thread.current_default_thread_limiter().total_tokens = self.settings.threads
+        if self.settings.threads != THREADS:
+            limiter = anyio.to_thread.current_default_thread_limiter()
+            limiter.total_tokens = self.settings.threads
         self.lifespan.state[SHUTDOWN_KEY] = self.shutdown_signal
         if not await self._lifespan_started():
             return
@@ -359,7 +377,7 @@ class Server(uvicorn.Server):
             counter += 1
             self._announce_close()
             for connection in list(self.server_state.connections):
-                if now >= idle_until or self._is_websocket(connection):
+                if now >= idle_until or _is_websocket(connection):
                     self._close_once(connection)
             await asyncio.sleep(TURN)
         return True
@@ -372,10 +390,6 @@ class Server(uvicorn.Server):
             # Requests that have begun hold this list, and others look whether it is another one.
             headers.append(close)
             self.server_state.default_headers = [*headers]
-
-    def _is_websocket(self, connection: Any) -> bool:
-        protocol = self.config.ws_protocol_class
-        return protocol is not None and isinstance(connection, protocol)
 
     def _close_once(self, connection: Any) -> None:
         """Closes a connection that is idle, and one that is not after its reply."""

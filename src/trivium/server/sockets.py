@@ -80,7 +80,11 @@ def address_of(listener: socket.socket, scheme: str) -> str:
 def _tcp(host: str, port: int, backlog: int) -> list[socket.socket]:
     try:
         found = socket.getaddrinfo(
-            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            # As text it would be encoded by a codec whose tables take a third of a megabyte.
+            host.encode() if host.isascii() and host else host or None,
+            port,
+            type=socket.SOCK_STREAM,
+            flags=socket.AI_PASSIVE,
         )
     except (OSError, UnicodeError) as error:
         raise CannotListen(f"The host {host!r} has no address: {error}") from error

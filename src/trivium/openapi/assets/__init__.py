@@ -4,11 +4,9 @@ Swagger UI and Redoc stand here as their projects released them; the README besi
 versions, licences and checksums. The files under ``pages`` are Trivium's own.
 """
 
-import gzip
 import hashlib
 import re
 from functools import cached_property
-from importlib.resources import files
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -44,6 +42,8 @@ class Asset:
 
     @cached_property
     def content(self) -> bytes:
+        from importlib.resources import files
+
         content = files(__name__).joinpath(self._path).read_bytes()
         if self._without_url:
             content = content.replace(self._without_url.encode(), b"data:,")
@@ -60,6 +60,8 @@ class Asset:
 
     @cached_property
     def _compressed(self) -> bytes:
+        import gzip
+
         return gzip.compress(self.content, mtime=0)
 
     def respond(self, request: Request) -> Response:

@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, cast
 
 from typing_extensions import TypedDict
@@ -91,6 +90,8 @@ def settings_of(config: Mapping[str, Any] | None) -> Settings:
     known = [field.name for field in fields(Settings)]
     for name in config or ():
         if name not in known:
+            from difflib import get_close_matches
+
             near = get_close_matches(name, known, 1) or known[:1]
             raise DeclarationError(
                 f"There is no telemetry setting {name!r}",
