@@ -47,7 +47,7 @@ _WITHIN = ("schema", "items_schema", "keys_schema", "values_schema")
 
 
 def json_reader(field: Field) -> Callable[[bytes], Any] | None:
-    """What makes the value of a field from a whole body; ``None`` where JSON has to be parsed first.
+    """What makes the value of a field from a whole body; ``None`` where its JSON is parsed first.
 
     The reader raises ``ValueError`` for what does not validate, for what is no JSON, and for a few
     bodies that are both in order.
