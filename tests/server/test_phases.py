@@ -18,7 +18,8 @@ from tests.server.requests import request
 from tests.server.twins import received_from, split
 from trivium import App, BackgroundTasks, Request
 from trivium.responding import StreamingResponse
-from trivium.server.direct import DirectExchange
+from trivium.server import protocol
+from trivium.server.direct import DirectExchange, new_exchange
 
 pytestmark = pytest.mark.slow
 
@@ -298,14 +299,14 @@ def test_two_that_wait_for_the_client_are_both_told(live: Live, story: Story) ->
 
 def test_many_requests_and_aborted_ones_leave_no_exchange(live: Live, story: Story) -> None:
     known: list[weakref.ref[Any]] = []
-    make = DirectExchange.__init__
 
-    def noting(self: Any, *arguments: Any) -> None:
-        make(self, *arguments)
-        known.append(weakref.ref(self))
+    def noting(*arguments: Any) -> DirectExchange:
+        made = new_exchange(*arguments)
+        known.append(weakref.ref(made))
+        return made
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DirectExchange, "__init__", noting)
+        patch.setattr(protocol, "new_exchange", noting)
         for index in range(30):
             client = asked(live, request("/quick", closes=False) * 5)
             asked(live, request("/body", "POST", "Content-Length: 10", body=b"half")).close()

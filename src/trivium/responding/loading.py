@@ -10,19 +10,28 @@ from typing import Any, TypeAlias
 
 from trivium.exchange import Exchange
 
-__all__ = ["LOAD", "MustLoad", "Unfinished", "loader_of"]
+__all__ = ["MustLoad", "Unfinished", "is_loaded", "loader_of"]
 
-LOAD = "__trivium_load__"
+_LOAD = "__trivium_load__"
+# Asking a class for what it does not have costs as much as the rest of many a reply.
+_PLAIN = frozenset({dict, list, tuple, str, int, float, bool, type(None)})
 
 Load: TypeAlias = Callable[[Any, Any], Awaitable[Any]]
+
+
+def is_loaded(kind: type[Any]) -> bool:
+    """Whether there is nothing to load for a value of this type itself."""
+    return kind in _PLAIN or not hasattr(kind, _LOAD)
 
 
 def loader_of(value: Any) -> Load | None:
     """What loads a value, or the values in a list of them; ``None`` where nothing has to."""
     kind = type(value)
+    if kind is str or kind is dict:
+        return None
     if kind in (list, tuple) and value:
         kind = type(value[0])
-    found: Load | None = getattr(kind, LOAD, None)
+    found: Load | None = getattr(kind, _LOAD, None)
     return found
 
 

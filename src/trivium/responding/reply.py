@@ -17,7 +17,7 @@ from trivium.binding.fields import DumpOptions, Field
 from trivium.errors import EndpointContext, ResponseValidationError
 from trivium.exchange import HTML_TYPE, JSON_TYPE, TEXT_TYPE, Exchange, MadeHere, RawHeaders, Reply
 from trivium.responding.encoders import jsonable_encoder
-from trivium.responding.loading import LOAD, MustLoad, Unfinished, loader_of
+from trivium.responding.loading import MustLoad, Unfinished, is_loaded, loader_of
 from trivium.responding.plain import encode_json
 
 __all__ = ["Finish", "Outcome", "allows_body", "finisher", "model_writer"]
@@ -88,7 +88,7 @@ def _text_finisher(kind: MadeHere, declared: int, otherwise: Finish) -> Finish:
 
 
 def _write_plain(value: Any, ex: Exchange, loaded: bool) -> bytes:
-    if not loaded and hasattr(type(value), LOAD):
+    if not loaded and not is_loaded(type(value)):
         raise MustLoad
     return encode_json(value)
 
@@ -159,7 +159,7 @@ def _loading_writer(field: Field, dump: DumpOptions, context: Context) -> Write:
         nonlocal loads
         # an instance of the model was validated when it was made
         if type(value) is not trusted:
-            if not loaded and (hasattr(type(value), LOAD) or (loads and loader_of(value))):
+            if not loaded and (not is_loaded(type(value)) or (loads and loader_of(value))):
                 raise MustLoad
             try:
                 value = validate(value, from_attributes=True)

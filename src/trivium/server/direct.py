@@ -6,7 +6,7 @@ made when it is first asked for, and ``receive`` and ``send``.
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from urllib.parse import quote
 
 from starlette.requests import ClientDisconnect
@@ -19,7 +19,10 @@ from trivium.server.heads import Head, known_block, status_line
 if TYPE_CHECKING:
     from trivium.server.protocol import DirectProtocol
 
-__all__ = ["DirectExchange"]
+__all__ = ["DirectExchange", "Target", "new_exchange"]
+
+Target: TypeAlias = tuple[str, str, bytes, bytes]
+"""Method, path, the path as it was sent, query string."""
 
 _MOST_DROPPED = 1024 * 1024
 """Bytes of a body nobody wants that are read and dropped, before the connection is closed."""
@@ -38,8 +41,12 @@ class _OfApp:
 
 
 class DirectExchange(Exchange):
-    """A request as the connection has framed it."""
+    """A request as the connection has framed it. ``new_exchange`` makes them."""
 
+    connection_below: "DirectProtocol"
+    raw_path: bytes
+    version: str
+    keep_alive: bool
     container: Any = _OfApp("container")
     handlers: Any = _OfApp("exception_handlers")
 
@@ -71,35 +78,6 @@ class DirectExchange(Exchange):
     _tell_sender: Callable[[], object] | None = None
     _held_head: bytes | None = None
     """A head that waits for the first piece of its body."""
-
-    def __init__(
-        self,
-        connection: "DirectProtocol",
-        method: str,
-        path: str,
-        raw_path: bytes,
-        query_string: bytes,
-        headers: RawHeaders,
-        version: str,
-        keep_alive: bool,
-        body: bytes | None = None,
-    ) -> None:
-        """body: the whole of it, if it has come."""
-        # not that of Exchange, which takes a scope apart
-        self.connection_below = connection
-        self.method = method
-        self.path = path
-        self.raw_path = raw_path
-        self.query_string = query_string
-        self.raw_headers = headers
-        self.version = version
-        self.keep_alive = keep_alive and version != "1.0"
-        if body is not None:
-            self._has_all = True
-            if body:
-                self._received = body
-        if connection.root_path:
-            self.root_path = connection.root_path
 
     # The request
 
@@ -527,6 +505,34 @@ class DirectExchange(Exchange):
             )
 
 
+def new_exchange(
+    connection: "DirectProtocol",
+    target: Target,
+    headers: RawHeaders,
+    version: str,
+    keep_alive: bool,
+    body: bytes | None = None,
+) -> DirectExchange:
+    """The exchange of one request; what Python does to call a class takes longer than all of this.
+
+    body: the whole of it, if it has come.
+    """
+    ex: DirectExchange = _allocate(DirectExchange)
+    ex.connection_below = connection
+    ex.method, ex.path, ex.raw_path, ex.query_string = target
+    ex.raw_headers = headers
+    ex.version = version
+    ex.keep_alive = keep_alive
+    if body is not None:
+        ex._has_all = True
+        if body:
+            ex._received = body
+    if connection.root_path:
+        ex.root_path = connection.root_path
+    return ex
+
+
+_allocate: Any = object.__new__
 _OFTEN = (
     *("connection_below", "method", "path", "raw_path", "query_string", "raw_headers", "version"),
     *("keep_alive", "_has_all", "app", "route", "path_params"),

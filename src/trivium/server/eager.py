@@ -14,6 +14,9 @@ from typing import Any, TypeAlias
 
 __all__ = ["Start", "starter"]
 
+_NAME = "request"
+"""Of each task: a number for each would be text that is made and as a rule never read."""
+
 Start: TypeAlias = Callable[[Coroutine[Any, Any, None]], Task[None]]
 """Starts a coroutine as a task, which may be done already."""
 
@@ -35,7 +38,8 @@ def starter(loop: AbstractEventLoop, *, in_empty_context: bool = False) -> Start
 
 def _plain(loop: AbstractEventLoop, in_empty_context: bool) -> Start:
     def start(work: Coroutine[Any, Any, None]) -> Task[None]:
-        return loop.create_task(work, context=Context() if in_empty_context else None)
+        context = Context() if in_empty_context else None
+        return loop.create_task(work, name=_NAME, context=context)
 
     return start
 
@@ -45,7 +49,7 @@ if sys.version_info >= (3, 12):
     def _native(loop: AbstractEventLoop, in_empty_context: bool) -> Start:
         def start(work: Coroutine[Any, Any, None]) -> Task[None]:
             context = Context() if in_empty_context else None
-            return Task(work, loop=loop, context=context, eager_start=True)
+            return Task(work, loop=loop, name=_NAME, context=context, eager_start=True)
 
         return start
 
@@ -78,7 +82,9 @@ def _handed_out(loop: AbstractEventLoop, in_empty_context: bool) -> Start:
         # What a task calls is found on the event loop object before it is found on its class.
         attributes["call_soon"] = take
         try:
-            task = Task(work, loop=loop, context=Context() if in_empty_context else None)
+            task = Task(
+                work, loop=loop, name=_NAME, context=Context() if in_empty_context else None
+            )
         finally:
             del attributes["call_soon"]
         if step is not None:

@@ -28,7 +28,7 @@ from uvicorn.server import ServerState
 from trivium.app import App
 from trivium.exchange import RawHeaders
 from trivium.server.bounds import Bounds
-from trivium.server.direct import DirectExchange
+from trivium.server.direct import DirectExchange, new_exchange
 from trivium.server.eager import starter
 from trivium.server.heads import header_block, status_line
 from trivium.server.patience import Clock, clock_of
@@ -194,7 +194,7 @@ class DirectProtocol(asyncio.Protocol):
             # the same head as that of the request before, but for its first line
             self._tries = 0
             body = data[-known.length :] if known.length else b""
-            ex = DirectExchange(self, *target, known.headers, "1.1", True, body)
+            ex = new_exchange(self, target, known.headers, "1.1", True, body)
             ex.header_map = known.header_map
             ex.repeated = known.notes
             if self._current is None and not self._waiting and not self.is_writing_paused:
@@ -275,16 +275,10 @@ class DirectProtocol(asyncio.Protocol):
         path = raw_path.decode("ascii")
         if "%" in path:
             path = unquote(path)
-        ex = self._reading = DirectExchange(
-            self,
-            parser.get_method().decode("ascii"),
-            path,
-            raw_path,
-            query,
-            headers,
-            version,
-            parser.should_keep_alive(),
-        )
+        method = parser.get_method().decode("ascii")
+        keep_alive = parser.should_keep_alive() and version != "1.0"
+        target = (method, path, raw_path, query)
+        ex = self._reading = new_exchange(self, target, headers, version, keep_alive)
         if parser.should_upgrade():
             if self._is_handshake(ex):
                 self._upgrade, self._reading = ex, None

@@ -7,16 +7,13 @@ again. Whatever else differs, a byte too many or too few, goes to the parser.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 from urllib.parse import unquote
 
 from trivium.exchange import RawHeaders
-from trivium.server.direct import DirectExchange
+from trivium.server.direct import DirectExchange, Target
 
 __all__ = ["KnownHead", "known_head", "target_of", "targets"]
-
-Target: TypeAlias = tuple[str, str, bytes, bytes]
-"""Method, path, the path as it was sent, query string."""
 
 # What stands in nearly every target and means the same to every parser. `#` is not among them.
 _ORDINARY = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/?&=%+-._~,:;@!$'()*"
