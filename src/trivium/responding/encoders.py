@@ -140,6 +140,10 @@ def generate_encoders_by_class_tuples(
 _by_class = generate_encoders_by_class_tuples(BY_TYPE)
 
 
+def _is_there(module: str) -> bool:
+    return all(hasattr(sys.modules.get(module), name) for name in _LATER[module])
+
+
 def _take_in(modules: Iterable[str]) -> None:
     """Adds the types that these modules have to the tables."""
     global _by_class
@@ -298,7 +302,8 @@ class _Walk:
 
 def _encoder_for(obj: Any) -> Encoder | None:
     if _LATER:
-        _take_in([module for module in _LATER if sys.modules.get(module)])
+        # one that another thread is importing may not have them yet
+        _take_in([module for module in _LATER if _is_there(module)])
     if (exact := BY_TYPE.get(type(obj))) is not None:
         return exact
     for encoder, classes in _by_class.items():
