@@ -5,7 +5,6 @@ from contextvars import ContextVar
 
 import anyio
 import pytest
-from anyio.lowlevel import checkpoint
 
 from trivium.responding.relay import jsonl_stream, relay
 from trivium.shutdown import ShutdownSignal
@@ -43,39 +42,6 @@ class Client:
 @pytest.fixture
 def client():
     return Client()
-
-
-class Log(list):
-    async def numbers(self, *, count=None):
-        n = 0
-        try:
-            while count is None or n < count:
-                self.append(n)
-                yield n
-                n += 1
-        finally:
-            await checkpoint()
-            self.append("closed")
-
-    def numbers_in_thread(self, *, count=None):
-        n = 0
-        try:
-            while count is None or n < count:
-                self.append(n)
-                yield n
-                n += 1
-        finally:
-            self.append("closed")
-
-
-@pytest.fixture
-def log():
-    return Log()
-
-
-@pytest.fixture(params=["numbers", "numbers_in_thread"])
-def numbers(request, log):
-    return getattr(log, request.param)
 
 
 async def pour(stream, send):
