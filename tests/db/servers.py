@@ -57,18 +57,22 @@ def mariadb() -> Iterator[Any]:
 
 
 @cache
-def own_postgres() -> str:
-    """The address of this worker's own database; made once."""
+def own_postgres(name: str) -> str:
+    """The address of a database of this worker's own; made once."""
     with postgres() as server:
-        server.execute(f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)")
-        server.execute(f"CREATE DATABASE {NAME}")
-    return make_url(POSTGRES).set(database=NAME).render_as_string(hide_password=False)
+        server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        server.execute(f"CREATE DATABASE {name}")
+    OWN.append(name)
+    return make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
 
 
-def empty_postgres() -> str:
+OWN: list[str] = []
+
+
+def empty_postgres(suffix: str = "") -> str:
     """The address of this worker's own database, with nothing in it."""
     try:
-        url = own_postgres()
+        url = own_postgres(NAME + suffix)
     except psycopg.OperationalError as error:
         missing("PostgreSQL", error)
         raise
@@ -88,20 +92,24 @@ def empty_mariadb() -> str:
     return make_url(MARIADB).set(database=NAME).render_as_string(hide_password=False)
 
 
-def empty_database(kind: str, folder: Path) -> str:
-    """The address of an empty database of a kind: sqlite, postgresql or mariadb."""
+def empty_database(kind: str, folder: Path, suffix: str = "") -> str:
+    """The address of an empty database of a kind: sqlite, postgresql or mariadb.
+
+    suffix: for a second one, on SQLite and PostgreSQL.
+    """
     if kind == "postgresql":
-        return empty_postgres()
+        return empty_postgres(suffix)
     if kind == "mariadb":
         return empty_mariadb()
-    return f"sqlite:///{folder / 'test.db'}"
+    return f"sqlite:///{folder / f'test{suffix}.db'}"
 
 
 def remove_databases() -> None:
     """Removes what this worker has made."""
-    if own_postgres.cache_info().currsize:
+    if OWN:
         with postgres() as server:
-            server.execute(f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)")
+            for name in OWN:
+                server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
     try:
         with mariadb() as server:
             server.execute(f"DROP DATABASE IF EXISTS {NAME}")

@@ -13,6 +13,7 @@ from trivium.checks import Check
 from trivium.db.budget import BUDGET
 from trivium.db.engines import is_in_memory, make_engine, reading_from
 from trivium.db.errors import DbError
+from trivium.db.flushing import TellingSession
 from trivium.db.pinning import Pin
 from trivium.db.sessions import Session
 from trivium.db.units import Lane, Unit, UnitBlock, Using
@@ -191,6 +192,7 @@ class Database:
         return Session(
             lane,
             bind=self.engine,
+            sync_session_class=TellingSession,
             # objects stay readable after a commit: reading one again would need another query
             expire_on_commit=False,
             join_transaction_mode="create_savepoint",

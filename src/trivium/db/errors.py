@@ -17,6 +17,7 @@ The tree::
         ├── NotLoaded               a relation or column was not loaded; the error says how
         │   the data are not as the program expects
         ├── DoesNotExist            one row was asked for, and there is none
+        │   └── RowIsGone           a row was to be written, and is not there any more
         ├── MultipleObjectsReturned one row was asked for, and there are several
         ├── ProtectedError          a row cannot be deleted, because others refer to it
         │   the database refuses, or is not there
@@ -36,7 +37,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from sqlalchemy import exc
-from sqlalchemy.orm.exc import DetachedInstanceError
+from sqlalchemy.orm.exc import DetachedInstanceError, StaleDataError
 
 from trivium.errors import TriviumError
 
@@ -55,6 +56,7 @@ __all__ = [
     "NotSupported",
     "PoolExhausted",
     "ProtectedError",
+    "RowIsGone",
     "SerializationFailure",
     "TransactionMisuse",
     "Unavailable",
@@ -120,6 +122,13 @@ class NotLoaded(DbError, exc.InvalidRequestError):
 
 class DoesNotExist(DbError, exc.NoResultFound):
     """One row was asked for, and there is none."""
+
+
+class RowIsGone(DoesNotExist, StaleDataError):
+    """A row was to be written, and is not there any more, or is not of the version that was read.
+
+    What else the transaction has done is undone with it.
+    """
 
 
 class MultipleObjectsReturned(DbError, exc.MultipleResultsFound):
@@ -235,6 +244,8 @@ _KINDS: dict[Any, str] = {
 _IN_THE_WAY: frozenset[Any] = frozenset(
     ["40001", "40P01", "55P03", "SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_LOCKED", 1205, 1213]
 )
+# PostgreSQL does nothing more in a transaction in which something has failed.
+_ABORTED = "25P02"
 # The server is starting, stopping, or has no connection left for us.
 _AWAY: frozenset[Any] = frozenset(
     [
@@ -269,6 +280,8 @@ def translated(error: BaseException) -> BaseException:
             return IntegrityFailure(error)
         if code in _IN_THE_WAY:
             return SerializationFailure(error)
+        if code == _ABORTED:
+            return _after_error(error)
         if error.connection_invalidated or code in _AWAY or _is_of_network(error.orig):
             return Unavailable(error)
         return error
@@ -286,7 +299,25 @@ def translated(error: BaseException) -> BaseException:
             "  Load it with the query, or ask for it: await obj.fetch(...), await"
             " session.refresh(obj)."
         )
+    if isinstance(error, StaleDataError):
+        return RowIsGone(f"A row that was to be written is not there any more.\n  {error}")
+    if isinstance(error, exc.PendingRollbackError):
+        return _after_error(error)
+    if isinstance(error, exc.CircularDependencyError):
+        return NotSupported(
+            "Rows that refer to themselves or to each other cannot be written in any order.\n"
+            "    written:  plane.twin = plane\n"
+            "    instead:  plane.twin_id = plane.id   # the column, of a row that is stored"
+        )
     return error
+
+
+def _after_error(error: BaseException) -> TransactionMisuse:
+    return TransactionMisuse(
+        "The transaction goes on after an error that has undone it.\n"
+        f"  {error}\n"
+        "    instead:  async with atomic(): ...   # around what may fail, inside of the transaction"
+    )
 
 
 def _code_of(orig: BaseException | None) -> Any:

@@ -16,6 +16,7 @@ import sqlalchemy.orm
 from sqlalchemy import Connection, Engine, TextClause, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+from sqlalchemy.orm.attributes import instance_dict
 
 from trivium.db.errors import ConcurrentUse, TransactionMisuse, Unavailable, translated
 from trivium.db.units import current_session
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from trivium.db.units import Lane
 
 __all__ = [
+    "UNDONE",
     "Session",
     "SyncSession",
     "begin_savepoint",
@@ -33,6 +35,8 @@ __all__ = [
     "undo_savepoint",
 ]
 
+_FLUSHES = 100
+"""How often receivers may change what they are told of, as SQLAlchemy has it for a commit."""
 _AT_ONCE = 0.5
 """Seconds within which a connection that died in the pool is found to be dead."""
 
@@ -46,6 +50,8 @@ class SyncSession(sqlalchemy.orm.Session):
     def __init__(self, *args: Any, lane: "Lane", **options: Any) -> None:
         super().__init__(*args, **options)
         self.lane = lane
+        self.undone: list[tuple[Any, dict[str, Any], set[str]]] = []
+        """The values that objects had before a rollback that is under way."""
 
     def get_bind(
         self, mapper: Any = None, *, clause: Any = None, bind: Any = None, **_: Any
@@ -173,7 +179,7 @@ class Session(AsyncSession):
         options = self.__dict__.pop("_options", None)
         if options is None:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        super().__init__(sync_session_class=SyncSession, lane=self.lane, **options)
+        super().__init__(lane=self.lane, **options)
         return getattr(self, name)
 
     @property
@@ -195,6 +201,7 @@ class Session(AsyncSession):
 
     async def commit_all(self) -> None:
         """Commits, whatever is open around, and calls nothing."""
+        await flush_told(self)
         try:
             await _commit(self)
         except Unavailable:
@@ -263,9 +270,42 @@ def _undone(own: SyncSession, transaction: sqlalchemy.orm.SessionTransaction) ->
     own.lane.callbacks.drop_after(0 if undone is None else _callbacks_before.get(undone, 0))
 
 
+UNDONE = "_trivium_undone"
+"""Stands in an object whose values may not be those of its row, because of a rollback."""
+
+
+def _note_values(own: SyncSession) -> None:
+    own.undone = [
+        (state, dict(state.dict), set(state.expired_attributes))
+        for state in own.identity_map.all_states()
+    ]
+
+
+def _give_values_back(own: SyncSession, transaction: sqlalchemy.orm.SessionTransaction) -> None:
+    """Objects stay readable after a rollback, as they do after a commit.
+
+    SQLAlchemy empties them, and reading one again would need a query that nobody awaits.
+    """
+    undone, own.undone = own.undone, []
+    for state, values, expired in undone:
+        instance = state.obj()
+        if instance is None or not state.expired:
+            continue
+        kept: dict[str, Any] = instance_dict(instance)
+        for name, value in values.items():
+            # a list that was emptied cannot be used again
+            if name not in kept and not hasattr(value, "_sa_adapter"):
+                kept[name] = value
+        kept[UNDONE] = True
+        state._commit_all(kept)
+        state.expired_attributes = expired
+
+
 event.listen(SyncSession, "after_transaction_create", _begun)
 event.listen(SyncSession, "after_transaction_end", _ended)
 event.listen(SyncSession, "after_soft_rollback", _undone)
+event.listen(SyncSession, "after_rollback", _note_values)
+event.listen(SyncSession, "after_soft_rollback", _give_values_back)
 
 _commit = guarded(AsyncSession.commit, settles=False)
 _stream = guarded(AsyncSession.stream, settles=False)
@@ -280,23 +320,40 @@ for _name in ("connection", "close", "invalidate", "reset"):
     setattr(Session, _name, guarded(getattr(AsyncSession, _name), settles=False))
 
 
+async def flush_told(own: AsyncSession) -> None:
+    """Flushes ahead of what would flush by itself, in a moment at which receivers cannot write."""
+    session: Any = own.sync_session
+    if session.tells:
+        for _ in range(_FLUSHES):
+            if not (session.new or session.dirty or session.deleted):
+                return
+            await own.flush()
+
+
 @partial(guarded, settles=False)
 async def begin_savepoint(own: AsyncSession) -> AsyncSessionTransaction:
     """Writes what waits in the session, and sets a savepoint."""
+    await flush_told(own)
     return await AsyncSession.begin_nested(own)
 
 
 @partial(guarded, settles=False)
 async def release_savepoint(own: AsyncSession, savepoint: AsyncSessionTransaction) -> None:
     """Writes what waits in the session, and keeps it for the transaction around."""
+    await flush_told(own)
     await savepoint.commit()
 
 
 @partial(guarded, settles=False)
 async def undo_savepoint(own: AsyncSession, savepoint: AsyncSessionTransaction) -> None:
     """Undoes what was done since, and leaves the transaction around usable."""
-    if savepoint.is_active:
-        await savepoint.rollback()
+    begun: Any = own.sync_session.get_nested_transaction()
+    while begun is not None:
+        # a flush that failed has rolled it back already, and waits for somebody to take note
+        if begun is savepoint.sync_transaction:
+            await savepoint.rollback()
+            return
+        begun = begun.parent
 
 
 async def session() -> AsyncSession:

@@ -99,6 +99,11 @@ class Signal:
             self._connections.remove(connection)
             self._by_sender.clear()
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether there is any receiver."""
+        return bool(self._connections)
+
     def has_receivers(self, sender: type[Any]) -> bool:
         """Whether anybody wants to know; sending to nobody costs only this."""
         return bool(self._connections) and bool(self._for(sender))

@@ -13,23 +13,36 @@ from django.db import models as dj
 from django.db.models import functions as dj_functions
 
 import trivium.db as ours
-from tests.db import flight_models
+from tests.db import flight_models, rule_models
 from tests.db.differential import django_models
 from trivium.db.queries import functions as our_functions
 
 MODELS = ("Alliance", "Airline", "Airport", "Plane", "Tag", "Flight", "Note")
+RULES = ("Region", "Truck", "Depot", "Driver", "Badge", "Key", "Lock")
 EXPRESSIONS = ("Q", "F", "Value", "Case", "When", "Exists", "OuterRef", "Subquery", "Prefetch")
 AGGREGATES = ("Count", "Sum", "Avg", "Min", "Max", "StdDev", "Variance")
+
+
+class _Theirs(SimpleNamespace):
+    """A model of Django's on one database, which makes instances as its class does."""
+
+    def __init__(self, model: Any, alias: str) -> None:
+        super().__init__(objects=model._default_manager.using(alias), model=model)
+
+    def __call__(self, **values: Any) -> Any:
+        made = self.model(**values)
+        made._state.db = self.objects.db
+        return made
 
 
 def names_of(kind: str, alias: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The names of both sides, for ``eval``."""
     django: dict[str, Any] = {}
     trivium: dict[str, Any] = {}
-    for name in MODELS:
+    for name in (*MODELS, *RULES):
         model = getattr(django_models, name)
-        django[name] = SimpleNamespace(objects=model._default_manager.using(alias), model=model)
-        trivium[name] = getattr(flight_models, name)
+        django[name] = _Theirs(model, alias)
+        trivium[name] = getattr(flight_models if name in MODELS else rule_models, name)
     for name in (*EXPRESSIONS, *AGGREGATES):
         django[name], trivium[name] = getattr(dj, name), getattr(ours, name)
     for name in our_functions.__all__:
@@ -56,7 +69,7 @@ def plain(value: Any) -> Any:
         return {key: plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [plain(each) for each in value]
-    if type(value).__name__ in MODELS:
+    if type(value).__name__ in (*MODELS, *RULES):
         return f"{type(value).__name__} {value.pk}"
     return value
 

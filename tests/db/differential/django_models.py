@@ -139,3 +139,93 @@ class Note(models.Model):
         app_label = "flights"
         managed = False
         db_table = "note"
+
+
+class Region(models.Model):
+    name = models.CharField(max_length=20, unique=True)
+
+    class Meta:
+        app_label = "flights"
+        managed = False
+        db_table = "region"
+
+
+class Truck(models.Model):
+    plate = models.CharField(max_length=20, unique=True)
+    region = models.ForeignKey(Region, models.CASCADE, related_name="trucks")
+    depot = models.ForeignKey("Depot", models.RESTRICT, related_name="trucks")
+
+    class Meta:
+        app_label = "flights"
+        managed = False
+        db_table = "truck"
+
+
+class Depot(models.Model):
+    name = models.CharField(max_length=20)
+    region = models.ForeignKey(Region, models.CASCADE, related_name="depots")
+
+    class Meta:
+        app_label = "flights"
+        managed = False
+        db_table = "depot"
+
+
+class Driver(models.Model):
+    name = models.CharField(max_length=20)
+    boss = models.ForeignKey("self", models.CASCADE, null=True, related_name="team")
+    truck = models.ForeignKey(
+        Truck, models.SET_DEFAULT, null=True, default=1, related_name="drivers"
+    )
+    spare = models.ForeignKey(Truck, models.SET(2), null=True, related_name="spare_of")
+    friends: Any = models.ManyToManyField(
+        "self", through="Friend", symmetrical=False, related_name="friend_of"
+    )
+
+    class Meta:
+        app_label = "flights"
+        managed = False
+        db_table = "driver"
+
+
+class Friend(models.Model):
+    """The table in between: Django's own would call its columns otherwise."""
+
+    pk = models.CompositePrimaryKey("one_id", "other_id")
+    one = models.ForeignKey(Driver, models.CASCADE, related_name="+", db_column="from_id")
+    other = models.ForeignKey(Driver, models.CASCADE, related_name="+", db_column="to_id")
+
+    class Meta:
+        app_label = "flights"
+        managed = False
+        db_table = "driver_friend"
+
+
+class Badge(models.Model):
+    driver = models.OneToOneField(Driver, models.CASCADE, primary_key=True, related_name="badge")
+    code = models.CharField(max_length=20, unique=True)
+
+    class Meta:
+        app_label = "flights"
+        managed = False
+        db_table = "badge"
+
+
+class Key(models.Model):
+    name = models.CharField(max_length=20)
+    lock = models.ForeignKey("Lock", models.CASCADE, null=True, related_name="keys")
+
+    class Meta:
+        app_label = "flights"
+        managed = False
+        db_table = "key"
+
+
+class Lock(models.Model):
+    name = models.CharField(max_length=20)
+    key = models.ForeignKey(Key, models.CASCADE, null=True, related_name="locks")
+
+    class Meta:
+        app_label = "flights"
+        managed = False
+        db_table = "lock"

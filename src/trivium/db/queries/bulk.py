@@ -16,8 +16,17 @@ from sqlalchemy.orm.attributes import instance_dict, instance_state
 from trivium.db.errors import FieldError
 from trivium.db.execution import execute
 from trivium.db.files.keeping import file_names, removed_with, store
+from trivium.db.queries.expressions import Expression
 from trivium.db.queries.identity import key_of
 from trivium.db.queries.inserting_many import many_stored_directly
+from trivium.db.queries.saving import (
+    column_of,
+    left_alone,
+    mark_written,
+    refresh,
+    resolved,
+    value_of,
+)
 from trivium.db.transactions import atomic
 from trivium.db.units import current_unit
 
@@ -55,11 +64,9 @@ class Conflicts:
             )
         if not update and (update_fields or unique_fields):
             raise FieldError("update_fields and unique_fields belong to update_conflicts=True")
-        known = inspect(model).column_attrs.keys()
-        for name in (*update_fields, *unique_fields):
-            if name not in known:
-                raise FieldError(f"{model.__name__} has no column {name!r}", name=name, known=known)
-        return cls(ignore, tuple(update_fields), tuple(unique_fields))
+        setting = tuple(column_of(model, name, "update_fields") for name in update_fields)
+        unique = tuple(column_of(model, name, "unique_fields") for name in unique_fields)
+        return cls(ignore, setting, unique)
 
     @property
     def any(self) -> bool:
@@ -76,8 +83,7 @@ async def insert(
     conflicts: Conflicts,
 ) -> list[Any]:
     """INSERTs the instances; they are as stored afterwards."""
-    if batch_size is not None and batch_size < 1:
-        raise FieldError(f"batch_size={batch_size} is not a number of rows")
+    _check_size(batch_size)
     for each in instances:
         if type(each) is not model and not isinstance(each, model):
             raise FieldError(f"{each!r} is not a {model.__name__}")
@@ -97,6 +103,8 @@ async def insert(
         groups = list(_by_columns(mapper, instances))
         lane = current_unit().lane(using)
         if len(groups) == 1 and await many_stored_directly(mapper, *groups[0], lane):
+            for each in tied:
+                lane.loose.keep(instance_state(each).key, each)
             return instances
     async with atomic(using, savepoint=False) as session:
         if has_files:
@@ -109,6 +117,11 @@ async def insert(
         if tied and not conflicts.any:
             session.add_all(tied)
     return instances
+
+
+def _check_size(batch_size: int | None) -> None:
+    if batch_size is not None and batch_size < 1:
+        raise FieldError(f"batch_size={batch_size} is not a number of rows")
 
 
 def _parts(items: list[Any], size: int) -> Iterator[list[Any]]:
@@ -244,14 +257,15 @@ async def change(
         raise FieldError(
             'bulk_update() needs the columns to write: bulk_update(flights, ["delay"])'
         )
+    _check_size(batch_size)
+    names = list(dict.fromkeys(column_of(model, name, "bulk_update()") for name in fields))
     keys = {mapper.get_property_by_column(column).key for column in mapper.primary_key}
-    for name in fields:
-        if name not in mapper.column_attrs:
-            known = mapper.column_attrs.keys()
-            raise FieldError(f"{model.__name__} has no column {name!r}", name=name, known=known)
+    for name in names:
         if name in keys:
             raise FieldError(f"bulk_update() cannot change the key {name!r}")
     for each in instances:
+        if not isinstance(each, model):
+            raise FieldError(f"{each!r} is not a {model.__name__}")
         if instance_state(each).key is None:
             raise FieldError(f"{each!r} is not stored yet; bulk_create() stores instances")
     if not instances:
@@ -260,22 +274,32 @@ async def change(
     statement = update(table)
     for number, column in enumerate(mapper.primary_key):
         statement = statement.where(column == bindparam(f"_key{number}", type_=column.type))
-    columns = {name: mapper.column_attrs[name].columns[0] for name in fields}
+    columns = {name: mapper.column_attrs[name].columns[0] for name in names}
     statement = statement.values(
         {column.key: bindparam(f"_{name}", type_=column.type) for name, column in columns.items()}
     )
     count = 0
-    files = {name: column for name, column in file_names(mapper).items() if name in fields}
-    async with atomic(using, savepoint=False):
-        if files:
-            await _exchange_files(mapper, instances, files, using)
-        for part in _parts(instances, batch_size or BATCH):
-            count += await _how_many(mapper, table, part, using)
-            rows = [_row_of(each, fields) for each in part]
-            await execute(statement, rows, using=using, write=True)
-    for each in instances:
-        state = instance_state(each)
-        state._commit(state.dict, fields)
+    files = {name: column for name, column in file_names(mapper).items() if name in names}
+    computed: list[Any] = []
+    with left_alone(instances, using):
+        async with atomic(using, savepoint=False):
+            if files:
+                await _exchange_files(mapper, instances, files, using)
+            for part in _parts(instances, batch_size or BATCH):
+                count += await _how_many(mapper, table, part, using)
+                rows = [_row_of(each, names) for each in part]
+                plain = [row for row in rows if not _has_expression(row)]
+                if plain:
+                    await execute(statement, plain, using=using, write=True)
+                if len(plain) < len(rows):
+                    pairs = zip(part, rows, strict=True)
+                    computed += [each for each, row in pairs if _has_expression(row)]
+            for each in computed:
+                await _update_computed(each, names, using)
+            for each in computed:
+                await refresh(each, names, using=using)
+        for each in instances:
+            mark_written(each, names)
     return count
 
 
@@ -297,11 +321,28 @@ def _among(mapper: Mapper[Any], keys: list[Any]) -> Any:
     return tuple_(*columns).in_(keys)
 
 
-def _row_of(instance: Any, fields: list[str]) -> dict[str, Any]:
-    values = instance_dict(instance)
+def _has_expression(row: dict[str, Any]) -> bool:
+    return any(isinstance(value, Expression) for value in row.values())
+
+
+async def _update_computed(instance: Any, names: list[str], using: Any) -> None:
+    """One row whose new values the database computes from the old ones."""
+    mapper: Mapper[Any] = instance_state(instance).mapper
+    keys = zip(mapper.primary_key, key_of(instance), strict=True)
+    values = {name: resolved(instance, name, value_of(instance, name)) for name in names}
+    statement = update(mapper.class_).where(*(column == key for column, key in keys))
+    await execute(
+        statement.values(values),
+        using=using,
+        write=True,
+        options={"synchronize_session": False},
+    )
+
+
+def _row_of(instance: Any, names: list[str]) -> dict[str, Any]:
     key = key_of(instance)
     row = {f"_key{number}": part for number, part in enumerate(key)}
-    row.update({f"_{name}": values[name] for name in fields})
+    row.update({f"_{name}": value_of(instance, name) for name in names})
     return row
 
 

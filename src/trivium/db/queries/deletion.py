@@ -239,7 +239,8 @@ class _Collector:
                 statement = delete(reference.column.table).where(reference.column.in_(part))
                 result: Any = await execute(statement, using=self.using, write=True)
                 counts[name] = counts.get(name, 0) + int(result.rowcount)
-        for mapper, found in reversed(self.found.items()):
+        for mapper in self._in_order():
+            found = self.found[mapper]
             name = mapper.class_.__name__
             for part in _parts(list(reversed(found))):
                 await self._delete(mapper, part)
@@ -250,6 +251,24 @@ class _Collector:
             for each in instances:
                 await post_delete.send(mapper.class_, each, using=self.using)
         return _told(counts)
+
+    def _in_order(self) -> list[Mapper[Any]]:
+        """The classes, those that point at others before these; a circle is the database's."""
+        ordered: dict[Mapper[Any], None] = {}
+        seen: set[Mapper[Any]] = set()
+
+        def visit(mapper: Mapper[Any]) -> None:
+            if mapper not in self.found or mapper in seen:
+                return
+            seen.add(mapper)
+            for reference in references_to(mapper):
+                if reference.mapper is not None:
+                    visit(reference.mapper)
+            ordered[mapper] = None
+
+        for each in self.found:
+            visit(each)
+        return list(ordered)
 
     async def _load_heard(self) -> None:
         """The instances of the classes whose deletion somebody wants to hear of."""

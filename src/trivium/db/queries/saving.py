@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from sqlalchemy import and_, inspect, update
+from sqlalchemy import ColumnElement, and_, event, inspect, update
 from sqlalchemy.orm import Mapper
-from sqlalchemy.orm.attributes import instance_dict, instance_state, set_attribute
+from sqlalchemy.orm.attributes import (
+    flag_modified,
+    instance_dict,
+    instance_state,
+    set_attribute,
+)
 
 from trivium.db.errors import DoesNotExist, FieldError
 from trivium.db.execution import execute
@@ -17,12 +23,23 @@ from trivium.db.queries.expressions import Expression
 from trivium.db.queries.fetching import Prefetch, load_relations
 from trivium.db.queries.identity import key_of
 from trivium.db.queries.inserting import stored_directly
+from trivium.db.queries.paths import column_names, local_key
 from trivium.db.queries.state import State
+from trivium.db.sessions import UNDONE, SyncSession
 from trivium.db.signals import post_save, pre_save
 from trivium.db.transactions import atomic
-from trivium.db.units import current_unit
+from trivium.db.units import current_session, current_unit
 
-__all__ = ["database_of", "refresh", "save"]
+__all__ = [
+    "column_of",
+    "database_of",
+    "left_alone",
+    "mark_written",
+    "refresh",
+    "resolved",
+    "save",
+    "value_of",
+]
 
 
 def database_of(model: type[Any], using: Any) -> Any:
@@ -46,45 +63,152 @@ async def save(
     heard = pre_save.has_receivers(model) or post_save.has_receivers(model)
     if created and not heard and await stored_directly(instance, using):
         return
-    async with atomic(using, savepoint=False) as session:
-        if pre_save.has_receivers(model):
-            await pre_save.send(model, instance, using=using, created=created, update_fields=fields)
-        _resolve_expressions(instance)
-        if fields is not None:
-            await _update_columns(instance, fields, using)
-        else:
-            if state.session is not session.sync_session:
-                session.add(instance)
-            await session.flush()
-        if post_save.has_receivers(model):
-            await post_save.send(
-                model, instance, using=using, created=created, update_fields=fields
-            )
+    session = current_session(using)
+    own: Any = session.sync_session
+    others = left_alone([instance], using) if fields is not None else nullcontext()
+    told = own.told(instance) if heard else nullcontext()
+    more = {"using": using, "created": created, "update_fields": fields}
+    with others, told:
+        async with atomic(using, savepoint=False):
+            if heard:
+                await pre_save.send(model, instance, **more)
+            if fields is not None:
+                await _update_columns(instance, fields, using)
+            else:
+                await _write(instance, session)
+            if heard:
+                await post_save.send(model, instance, **more)
+
+
+async def _write(instance: Any, session: Any) -> None:
+    if instance_dict(instance).pop(UNDONE, False):
+        _mark_all(instance)
+    if instance_state(instance).session is not session.sync_session:
+        session.add(instance)
+    await session.flush()
+
+
+def _mark_all(instance: Any) -> None:
+    """Has every column written: what the row holds is not known after a rollback."""
+    mapper: Mapper[Any] = instance_state(instance).mapper
+    values = instance_dict(instance)
+    for attribute in mapper.column_attrs:
+        column: Any = attribute.columns[0]
+        kept_by_model = column.primary_key or column.onupdate is not None
+        if attribute.key in values and not kept_by_model:
+            flag_modified(instance, attribute.key)
+
+
+def column_of(model: type[Any], name: str, where: str) -> str:
+    """The column that a name stands for: its own, or the one that holds a reference."""
+    mapper: Mapper[Any] = inspect(model)
+    if name in mapper.column_attrs:
+        return name
+    relation = mapper.relationships.get(name)
+    if relation is not None and (local := local_key(relation)) is not None:
+        return local[1]
+    raise FieldError(
+        f"{where}: {model.__name__} has no column {name!r}",
+        name=name,
+        known=column_names(mapper),
+    )
 
 
 def _checked(model: type[Any], names: list[str]) -> list[str]:
-    mapper: Mapper[Any] = inspect(model)
-    for name in names:
-        if name not in mapper.column_attrs:
-            raise FieldError(
-                f"update_fields: {model.__name__} has no column {name!r}",
-                name=name,
-                known=mapper.column_attrs.keys(),
-            )
-    return names
+    return list(dict.fromkeys(column_of(model, name, "update_fields") for name in names))
 
 
-def _resolve_expressions(instance: Any) -> None:
-    """``flight.delay = F("delay") + 1`` is computed by the database, not from what is loaded."""
+def value_of(instance: Any, name: str) -> Any:
+    """The value of a column as it stands in the instance, or in what it has been tied to."""
+    state = instance_state(instance)
     values = instance_dict(instance)
-    waiting = [name for name, value in values.items() if isinstance(value, Expression)]
-    for name in waiting:
-        model = type(instance)
-        context = Context(State(model), model)
-        element = values[name].resolve(context)
-        if context.scope.joins:
-            raise FieldError(f"{name}={values[name]!r} leads through a relation; an UPDATE cannot")
-        set_attribute(instance, name, element)
+    for relation in state.mapper.relationships:
+        if relation.key in state.committed_state and relation.key in values:
+            local = local_key(relation)
+            if local is not None and local[1] == name:
+                other = values[relation.key]
+                values[name] = None if other is None else getattr(other, local[0])
+    if name not in values:
+        # says how it is loaded
+        getattr(instance, name)
+    return values[name]
+
+
+def mark_written(instance: Any, names: Collection[str]) -> None:
+    """Notes that columns are in the database as they stand in the instance."""
+    state = instance_state(instance)
+    tied = [
+        relation.key
+        for relation in state.mapper.relationships
+        if relation.key in state.committed_state
+        and (local := local_key(relation)) is not None
+        and local[1] in names
+    ]
+    state._commit(state.dict, [*names, *tied])
+
+
+def resolved(instance: Any, name: str, value: Any) -> Any:
+    """``F("delay") + 1`` as SQL of the instance's own row; other values as they are."""
+    if not isinstance(value, Expression):
+        return value
+    model = type(instance)
+    context = Context(State(model), model)
+    element = value.resolve(context)
+    if context.scope.joins:
+        raise FieldError(f"{name}={value!r} leads through a relation; an UPDATE cannot")
+    return element
+
+
+def _resolve_expressions(own: SyncSession, context: Any, instances: Any) -> None:
+    """``flight.delay = F("delay") + 1`` is computed by the database, not from what is loaded."""
+    computed = own.info.setdefault(COMPUTED, [])
+    for instance in (*own.new, *own.dirty):
+        values = instance_dict(instance)
+        names = [name for name, value in values.items() if isinstance(value, Expression)]
+        for name in names:
+            set_attribute(instance, name, resolved(instance, name, values[name]))
+        if names:
+            computed.append((instance, names))
+
+
+def _read_computed(own: SyncSession, context: Any) -> None:
+    """Reads what was computed, because reading it later would need a query that nobody awaits."""
+    for instance, names in own.info.pop(COMPUTED, ()):
+        own.refresh(instance, names)
+
+
+COMPUTED = "trivium_computed"
+event.listen(SyncSession, "before_flush", _resolve_expressions)
+event.listen(SyncSession, "after_flush_postexec", _read_computed)
+
+
+@contextmanager
+def left_alone(instances: Iterable[Any], using: Any) -> Iterator[None]:
+    """Keeps the session from writing what has changed of instances, meanwhile."""
+    lane = current_unit().lane(using)
+    if lane.has_loose:
+        lane.take_in(lane.session)
+    own: Any = lane.session.sync_session
+    modified = [state for each in instances if (state := instance_state(each)).modified]
+    states = {state for state in modified if state.session is own}
+    states.update(*map(_tied_to, modified))
+    waiting = own.identity_map._modified
+    waiting.difference_update(states)
+    try:
+        yield
+    finally:
+        for state in states:
+            if state.session is own and (state.committed_state or state not in modified):
+                waiting.add(state)
+
+
+def _tied_to(state: Any) -> Iterator[Any]:
+    """The other sides of relations that have changed: they would have the instance written."""
+    for relation in state.mapper.relationships:
+        if relation.key in state.committed_state and not relation.uselist:
+            for other in (state.dict.get(relation.key), state.committed_state[relation.key]):
+                if hasattr(other, "_sa_instance_state") and instance_state(other).modified:
+                    yield instance_state(other)
 
 
 async def _update_columns(instance: Any, names: list[str], using: Any) -> None:
@@ -100,20 +224,17 @@ async def _update_columns(instance: Any, names: list[str], using: Any) -> None:
         kept = [instance_dict(instance)[name] for name in files]
         table = mapper.local_table
         await removed_with(table, condition, lane, columns=files.values(), but=kept)
-    values = {name: instance_dict(instance)[name] for name in names}
+    values = {name: resolved(instance, name, value_of(instance, name)) for name in names}
     statement = update(model).where(condition).values(values)
     result: Any = await execute(
         statement, using=using, write=True, options={"synchronize_session": False}
     )
     if result.rowcount == 0:
         raise _missing(model, instance)
-    state._commit(state.dict, names)
-    if any(not isinstance(value, str | int | float | None) for value in values.values()):
-        from sqlalchemy import ColumnElement
-
-        computed = [name for name, value in values.items() if isinstance(value, ColumnElement)]
-        if computed:
-            await refresh(instance, computed, using=using)
+    mark_written(instance, names)
+    computed = [name for name, value in values.items() if isinstance(value, ColumnElement)]
+    if computed:
+        await refresh(instance, computed, using=using)
 
 
 def _missing(model: type[Any], instance: Any) -> DoesNotExist:
@@ -139,7 +260,7 @@ async def refresh(instance: Any, names: Iterable[str] = (), *, using: Any = None
         keys = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
         query: Any = QuerySet(model).using(using)
         query = query.filter(**dict(zip(keys, state.key[1], strict=True)))
-        names = _checked(model, columns) or list(mapper.column_attrs.keys())
+        names = [column_of(model, name, "refresh()") for name in columns] or column_names(mapper)
         row = await query.values(*names).first()
         if row is None:
             raise _missing(model, instance)

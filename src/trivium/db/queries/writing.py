@@ -55,7 +55,7 @@ class Writing(Reading[M, R], Generic[M, R]):
         try:
             return cast("M", await self.get(**lookups)), False
         except DoesNotExist:
-            values = _values_of(lookups, defaults)
+            values = _values_of(self._state.model, lookups, defaults)
         try:
             async with atomic(self._state.using):
                 return await self.create(**values), True
@@ -83,16 +83,8 @@ class Writing(Reading[M, R], Generic[M, R]):
             found, created = await query.get_or_create(for_new, **lookups)
             if created:
                 return found, True
-            for name, value in _called(defaults).items():
-                if not hasattr(type(found), name):
-                    raise FieldError(
-                        f"{self._state.model.__name__} has no attribute {name!r}",
-                        name=name,
-                        known=mapper_of(self._state.model).attrs.keys(),
-                    )
-                set_attribute(found, name, value) if name in mapper_of(
-                    self._state.model
-                ).attrs else setattr(found, name, value)
+            for name, value in _with_key(self._state.model, _called(defaults)).items():
+                _set(found, name, value)
             await save(found, using=self._state.using)
             return found, False
 
@@ -190,13 +182,24 @@ class Writing(Reading[M, R], Generic[M, R]):
             )
 
 
-def _values_of(lookups: dict[str, Any], defaults: dict[str, Any] | None) -> dict[str, Any]:
+def _values_of(
+    model: type[Any], lookups: dict[str, Any], defaults: dict[str, Any] | None
+) -> dict[str, Any]:
     """The values of a new row: lookups that say equal, and defaults."""
     plain = {name.removesuffix("__exact"): value for name, value in lookups.items()}
-    found = {name: value for name, value in plain.items() if "__" not in name and name != "pk"}
-    if "pk" in plain:
-        found["id"] = plain["pk"]
-    return {**found, **_called(defaults)}
+    found = {name: value for name, value in plain.items() if "__" not in name}
+    return _with_key(model, {**found, **_called(defaults)})
+
+
+def _with_key(model: type[Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Values of which one may be called ``pk``."""
+    if "pk" not in values:
+        return values
+    mapper = mapper_of(model)
+    names = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
+    key = values["pk"] if len(names) > 1 else (values["pk"],)
+    rest = {name: value for name, value in values.items() if name != "pk"}
+    return {**dict(zip(names, key, strict=True)), **rest}
 
 
 def _called(defaults: dict[str, Any] | None) -> dict[str, Any]:
@@ -205,6 +208,20 @@ def _called(defaults: dict[str, Any] | None) -> dict[str, Any]:
         name: cast("Callable[[], Any]", value)() if callable(value) else value
         for name, value in (defaults or {}).items()
     }
+
+
+def _set(instance: Any, name: str, value: Any) -> None:
+    mapper = mapper_of(type(instance))
+    if name in mapper.attrs:
+        set_attribute(instance, name, value)
+    elif name in mapper.all_orm_descriptors:
+        setattr(instance, name, value)
+    else:
+        raise FieldError(
+            f"{type(instance).__name__} has no attribute {name!r}",
+            name=name,
+            known=mapper.attrs.keys(),
+        )
 
 
 def condition_of(state: State) -> ColumnElement[bool]:
