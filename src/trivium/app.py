@@ -1,7 +1,15 @@
 """The application: it composes the routes, the middleware, the lifespan and the documentation."""
 
 import warnings
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -530,11 +538,12 @@ class App(Starlette):
             scope = ex.scope
             scope["root_path"] = self.root_path
             ex.replace_scope(scope)  # what is the path below depends on it
-        if self._stages is not None:
-            return self._stages.serve(ex, self._serve_staged)
-        if self.middleware_stack is self._plain_stack is not None:
-            return self._serve_alone(ex)
-        return self._serve_staged(ex)
+        stages, is_alone = self._stages, self.middleware_stack is self._plain_stack is not None
+        if stages is not None:
+            if is_alone and not stages.have_wraps:
+                return stages.serve(ex, self._routed, self._answer)
+            return stages.serve(ex, self._serve_staged)
+        return self._serve_alone(ex) if is_alone else self._serve_staged(ex)
 
     def _serve_staged(self, ex: Exchange) -> Coroutine[Any, Any, None]:
         stack = self.middleware_stack or self._stack()
@@ -578,6 +587,9 @@ class App(Starlette):
         if self.middleware_stack is not None:
             self.middleware_stack = with_error_notes(self.middleware_stack)
         self.router.dispatch_with(ObservedDispatcher)
+
+    def _routed(self, ex: Exchange) -> Awaitable[None]:
+        return self.router.dispatcher.way_of(ex)(ex)
 
     async def _serve_alone(self, ex: Exchange) -> None:
         """The whole way of a request where no middleware is installed."""

@@ -101,8 +101,12 @@ class Around(Protocol):
         """Adds the headers that come last."""
         ...
 
-    def lines(self, ex: "Exchange", headers: RawHeaders, /) -> bytes | None:
-        """What ``finish`` would add, as lines; ``None`` where that is not certain."""
+    def lines(self, ex: "Exchange", headers: RawHeaders, size: int | None, /) -> bytes | None:
+        """What ``finish`` would add, as lines; ``None`` where that is not certain.
+
+        size: of the body, where ``changed`` has not been asked; ``None`` is returned where it would
+            have changed anything.
+        """
         ...
 
     def start(self, ex: "Exchange", message: Message, /) -> Message:
@@ -176,6 +180,8 @@ class Exchange:
     repeated: dict[Any, Any] | None = None
     """What has been found out of all requests of a direct connection that have the headers of this
     one, each under a key of its own; None where they have not come before."""
+    has_scope = True
+    """Whether the scope exists already, so that asking for it costs nothing."""
     is_lost = False
     """Whether a direct connection has seen the client go away."""
     ended: "Callable[[Exchange], Awaitable[None]] | None" = None
@@ -282,11 +288,6 @@ class Exchange:
         self.path = get_route_path(scope) if self.root_path else scope["path"]
         self.query_string = scope.get("query_string", b"")
         self.raw_headers = scope["headers"]
-
-    @property
-    def has_scope(self) -> bool:
-        """Whether the scope exists already, so that asking for it costs nothing."""
-        return True
 
     @property
     def client(self) -> tuple[str, int] | None:

@@ -68,6 +68,7 @@ class DirectExchange(Exchange):
     _is_chunked = False
     is_direct = True
     must_be_released = False
+    has_scope = False
     late = 0.0
     """When the reply has to have begun, by the connection's clock; 0 before the first look."""
     _seen: tuple[tuple[str, int] | None, str] | None = None
@@ -91,11 +92,7 @@ class DirectExchange(Exchange):
     @scope.setter
     def scope(self, scope: Scope) -> None:
         self._scope = scope
-        self.must_be_released = True
-
-    @property
-    def has_scope(self) -> bool:
-        return self._scope is not None
+        self.must_be_released = self.has_scope = True
 
     @property
     def peer(self) -> tuple[str, int] | None:
@@ -342,8 +339,11 @@ class DirectExchange(Exchange):
         if self.has_begun:
             raise TriviumError("A reply has been sent already")
         around = self.around
+        added: bytes | None = b""
         if around is not None:
-            reply = around.changed(self, reply)
+            added = around.lines(self, reply[1], len(reply[2]))
+            if added is None:
+                reply = around.changed(self, reply)
         status, headers, body, _ = reply
         self.sent_bytes = len(body)
         if self.is_lost:
@@ -359,10 +359,10 @@ class DirectExchange(Exchange):
         ):
             lines = known_block(headers[2:]) if len(headers) > 2 else b""
             content_type = kind.line
-        if lines is not None and around is not None:
-            more = around.lines(self, headers)
-            lines = None if more is None else lines + more
-        if lines is not None:
+            if around is not None and added is None:
+                added = around.lines(self, headers, None)
+        if lines is not None and added is not None:
+            lines += added
             head = below.usual_head() if status == 200 else below.head(status)
             content = _WHOLE % (head, lines, len(body), content_type, body)
         else:

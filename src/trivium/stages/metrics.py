@@ -63,6 +63,7 @@ class Metrics(Stage):
         self.readers = Networks(readers)
         self._token = token
         self._bounds = tuple(sorted(buckets))
+        self._first = self._bounds[0] if self._bounds else -1.0
         self._all: dict[tuple[str, str, str], _Series] = {}
         # the same, by what is at hand when a request ends; not those of WebSockets
         self._known: dict[tuple[str, int, int], _Series] = {}
@@ -85,11 +86,14 @@ class Metrics(Stage):
         series = self._known.get((ex.method, id(route), ex.status))
         if series is None or series.route is not route:
             series = self._series_of(ex, route)
-        if series.child is None:
-            series.counts[bisect_left(self._bounds, ex.seconds)] += 1
-            series.seconds += ex.seconds
-        else:
-            series.child.observe(ex.seconds)
+        seconds = ex.seconds
+        if series.child is not None:
+            series.child.observe(seconds)
+            return
+        # most are in the first
+        place = 0 if seconds <= self._first else bisect_left(self._bounds, seconds)
+        series.counts[place] += 1
+        series.seconds += seconds
 
     def _series_of(self, ex: Exchange, route: Any) -> "_Series":
         method = ex.method if ex.method in METHODS else OTHER

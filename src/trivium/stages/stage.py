@@ -8,6 +8,7 @@ hold a request in its hands as a whole is ASGI middleware instead, and stands in
 from asyncio import CancelledError, current_task
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
+from math import inf
 from time import perf_counter
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeAlias
@@ -15,13 +16,14 @@ from typing import Any, ClassVar, TypeAlias
 from starlette.responses import Response
 from starlette.types import Message
 
-from trivium.exchange import HTML_TYPE, Exchange, Patience, RawHeaders, Reply
+from trivium.exchange import HTML_TYPE, JSON_TYPE, Exchange, Patience, RawHeaders, Reply
 from trivium.responding.delivery import handed_over
 
 __all__ = ["Answer", "Page", "Serve", "Stage", "Stages", "Transform", "give"]
 
 Answer: TypeAlias = Reply | Response
 Serve: TypeAlias = Callable[[Exchange], Awaitable[None]]
+OnError: TypeAlias = Callable[[Exchange, Exception], Awaitable[None]]
 Page: TypeAlias = Callable[[Exchange], Answer | Awaitable[Answer | None] | None]
 Transform: TypeAlias = Callable[[bytes, bool], bytes]
 
@@ -138,8 +140,8 @@ class Stages:
         self._enters = _enters_of(self.stages)
         self._direct_enters = _enters_of(self.stages, is_direct=True)
         # What happens on the way out begins with the innermost.
-        self._smallest = min((stage.smallest for stage in self._with("reply")), default=0)
-        self._conditional = _CONDITIONS if self._smallest else frozenset()
+        self._smallest = min((stage.smallest for stage in self._with("reply")), default=inf)
+        self._conditional = _CONDITIONS if self._smallest < inf else frozenset()
         self._replies = [stage.reply for stage in self._outwards("reply")]
         self._transforms = [stage.transform for stage in self._outwards("transform")]
         with_lines = list(self._outwards("line"))
@@ -152,6 +154,7 @@ class Stages:
             stage.leave for stage in self._outwards("leave") if stage.asks_direct
         ]
         self._wraps = [stage.wrap for stage in self._outwards("wrap")]
+        self.have_wraps = bool(self._wraps)
         self._wrapped: tuple[Serve, Serve] | None = None
         self._needs_headers = any(stage.needs_headers for stage in self.stages)
         self._needs_time = any(stage.needs_time for stage in self.stages)
@@ -169,8 +172,12 @@ class Stages:
     def _outwards(self, name: str) -> Iterator[Stage]:
         return reversed(self._with(name))
 
-    async def serve(self, ex: Exchange, serve: Serve) -> None:
-        """Serves one request within the stages."""
+    async def serve(self, ex: Exchange, serve: Serve, on_error: OnError | None = None) -> None:
+        """Serves one request within the stages.
+
+        on_error: answers what ``serve`` raises, where that does not do so itself; one frame less.
+            Nothing may stand around ``serve`` then.
+        """
         ex.around = self
         if self._needs_time:
             ex.began = perf_counter()
@@ -197,9 +204,16 @@ class Stages:
                             continue
                     await give(ex, answer)
                     return
-            if self._wraps:
-                serve = self._around(serve)
-            await serve(ex)
+            if on_error is None:
+                await (self._around(serve) if self.have_wraps else serve)(ex)
+            else:
+                try:
+                    await serve(ex)
+                except Exception as error:
+                    await on_error(ex, error)
+                finally:
+                    if ex.must_be_released:
+                        await ex.release()
             if ex._settlements:
                 await ex.settle()
         except BaseException as error:
@@ -266,35 +280,31 @@ class Stages:
         return reply
 
     def changed(self, ex: Exchange, reply: Reply) -> Reply:
-        if len(reply[2]) >= self._smallest or self._is_conditional(ex):
+        if len(reply[2]) >= self._smallest or not self._conditional.isdisjoint(ex.header_map):
             for change in self._replies:
                 reply = change(ex, reply)
         for head in self._heads:
             head(ex, reply[0], reply[1])
         return reply
 
-    def _is_conditional(self, ex: Exchange) -> bool:
-        repeated = ex.repeated
-        if repeated is None:
-            return not self._conditional.isdisjoint(ex.header_map)
-        is_conditional: bool = repeated[self][2]
-        return is_conditional
-
     def finish(self, ex: Exchange, status: int, headers: RawHeaders) -> None:
         for head in self._last_heads:
             head(ex, status, headers)
         headers += self._missing(headers)
 
-    def lines(self, ex: Exchange, headers: RawHeaders) -> bytes | None:
-        if headers[1] is HTML_TYPE:
-            # what a page may do can depend on the page
+    def lines(self, ex: Exchange, headers: RawHeaders, size: int | None) -> bytes | None:
+        lines: bytes | None = None
+        if (repeated := ex.repeated) is not None:
+            _, lines, is_conditional = repeated[self]
+        elif size is not None:
+            is_conditional = not self._conditional.isdisjoint(ex.header_map)
+        if size is not None and (size >= self._smallest or is_conditional or self._heads):
             return None
-        if len(headers) > 2:
+        if len(headers) != 2 or headers[1] is not JSON_TYPE:
             for header in headers:
-                if header[0] in self._names:
+                # what a page may do can depend on the page
+                if header[0] in self._names or header is HTML_TYPE:
                     return None
-        repeated = ex.repeated
-        lines: bytes | None = None if repeated is None else repeated[self][1]
         if lines is None and (lines := self._kept(ex)) is None:
             return None
         for line in self._lines:
