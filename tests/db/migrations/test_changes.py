@@ -11,7 +11,7 @@ from alembic.runtime.plugins import Plugin
 from alembic.util import PriorityDispatchResult
 
 from tests.db.migrations.schema import Answers, History, metadata, table
-from trivium.db.migrations.errors import AnswerNeeded, MigrationError, MigrationFailed
+from trivium.db.migrations.errors import AnswerNeeded, MigrationFailed
 
 # Each makes a database, migrates it, and asks it about two schemas.
 pytestmark = pytest.mark.slow
@@ -392,13 +392,6 @@ async def test_what_was_not_renamed_is_dropped_and_made(history: History) -> Non
     words = await history.become(flight(sa.Column("fare", sa.Integer)))
 
     assert words == ["drop flight.price", "add flight.fare"]
-
-
-async def test_another_primary_key_is_told(history: History) -> None:
-    await history.become(flight(sa.Column("code", sa.String(3), nullable=False)))
-
-    with pytest.raises(MigrationError, match=r"(?s)key of flight is \(id\).*\(code, id\).*by hand"):
-        await history.make(flight(sa.Column("code", sa.String(3), primary_key=True)))
 
 
 async def test_a_plugin_of_alembic_takes_part(history: History) -> None:

@@ -15,6 +15,7 @@ from alembic.util import DispatchPriority, PriorityDispatchResult, sqla_compat
 from sqlalchemy import CheckConstraint, Column, Dialect, Identity, Index, Table, text, types
 from sqlalchemy.sql.naming import conv
 
+from trivium.db.migrations import keys
 from trivium.db.migrations.errors import MigrationError
 from trivium.db.migrations.facts import Facts, index_parts
 from trivium.db.migrations.scratch import Comparison
@@ -145,28 +146,6 @@ def compare_generated(
             ops.DropColumnOp.from_column_and_tablename(schema, table, actual_table.c[name])
         )
         changes.ops.append(ops.AddColumnOp.from_column_and_tablename(schema, table, column))
-    return PriorityDispatchResult.CONTINUE
-
-
-def refuse_keys(
-    context: AutogenContext,
-    changes: ops.ModifyTableOps,
-    schema: str | None,
-    table: str,
-    actual_table: Table | None,
-    wanted_table: Table | None,
-) -> PriorityDispatchResult:
-    """Raises MigrationError for another primary key: what refers to it has to change with it."""
-    if actual_table is None or wanted_table is None:
-        return PriorityDispatchResult.CONTINUE
-    actual = {column.name for column in actual_table.primary_key.columns}
-    wanted = {column.name for column in wanted_table.primary_key.columns}
-    if actual != wanted:
-        raise MigrationError(
-            f"The primary key of {table} is ({', '.join(sorted(actual))}) in the database and "
-            f"({', '.join(sorted(wanted))}) in the models.\n"
-            f"  Write that migration by hand:  trivium makemigrations --empty --name key_of_{table}"
-        )
     return PriorityDispatchResult.CONTINUE
 
 
@@ -301,9 +280,9 @@ def forgive_keys(
     """Takes a primary key of SQLite for NOT NULL, whether it is written there or not."""
     if context.dialect.name != "sqlite" or actual_table is None:
         return PriorityDispatchResult.CONTINUE
-    keys = {column.name for column in actual_table.primary_key.columns}
+    names = {column.name for column in actual_table.primary_key.columns}
     for change in list(changes.ops):
-        if isinstance(change, ops.AlterColumnOp) and change.column_name in keys:
+        if isinstance(change, ops.AlterColumnOp) and change.column_name in names:
             change.modify_nullable = None
             if not change.has_changes():
                 changes.ops.remove(change)
@@ -323,7 +302,9 @@ def _dropped(
 
 _plugin.add_autogenerate_comparator(compare_column, "column", "types")
 _plugin.add_autogenerate_comparator(compare_generated, "table", "trivium_generated")
-_plugin.add_autogenerate_comparator(refuse_keys, "table", "trivium_key_columns")
+_plugin.add_autogenerate_comparator(
+    keys.compare_keys, "table", "trivium_key_columns", priority=DispatchPriority.LAST
+)
 _plugin.add_autogenerate_comparator(forgive_keys, "table", "trivium_keys")
 _plugin.add_autogenerate_comparator(compare_checks, "table", "trivium_checks")
 _plugin.add_autogenerate_comparator(

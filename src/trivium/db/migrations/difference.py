@@ -16,6 +16,7 @@ from sqlalchemy.exc import SAWarning
 from trivium.db.migrations import compare, key_indexes, sqlite
 from trivium.db.migrations.context import context_on
 from trivium.db.migrations.enums import AlterEnumOp, CreateEnumOp, DropEnumOp, quoted_text
+from trivium.db.migrations.keys import with_numbers
 from trivium.db.migrations.operations import ConvertColumn
 from trivium.db.migrations.ordering import default_of, ordered, with_values
 from trivium.db.migrations.project import Migrations
@@ -86,6 +87,7 @@ def _difference(connection: Connection, migrations: Migrations, questions: Quest
         connection, migrations, options={compare.OPTION: comparison, "render_item": render_item}
     )
     found: Any = produce_migrations(context, context.opts["target_metadata"]).upgrade_ops
+    with_numbers(found.ops, comparison, context.dialect)
     tables = [table for metadata in migrations.metadatas for table in metadata.sorted_tables]
     lost = _indexes_of_dropped(found.ops)
     changes = ordered(found.ops, tables=tables)
