@@ -320,6 +320,12 @@ class Chain(Generic[M, R]):
         made._state.using = database
         return made
 
+    def with_deleted(self) -> Self:
+        """Rows that are marked as deleted (``SoftDelete``), too: these, and behind relations."""
+        made = self._next()
+        made._state.with_deleted = True
+        return made
+
     def select_for_update(
         self,
         *,
@@ -372,6 +378,7 @@ class Chain(Generic[M, R]):
         made = self._next()
         state = made._state = State(mine.model)
         state.output, state.values, state.using = mine.output, mine.values, mine.using
+        state.with_deleted = mine.with_deleted
         state.annotations = mine.annotations if mine.output == "instance" else ()
         state.prefetches = mine.prefetches
         parts = (mine, *(other._state for other in others))
@@ -398,6 +405,7 @@ class Chain(Generic[M, R]):
         else:
             filters = (left | right,) if left and right else ()
         made._state.filters = filters
+        made._state.with_deleted = mine.with_deleted or theirs.with_deleted
         empty = (mine.empty or theirs.empty) if how == "and" else (mine.empty and theirs.empty)
         made._state.empty = empty
         return made

@@ -161,6 +161,7 @@ def _only_these(state: State) -> State:
     )
     rest = State(state.model)
     rest.using = state.using
+    rest.with_deleted = state.with_deleted
     rest.annotations = state.annotations
     rest.filters = (Q(_AmongKeys(keys)),)
     return rest

@@ -35,7 +35,7 @@ from trivium.db.queries.json_sql import json_part
 from trivium.db.queries.lookups import available, find_lookup, find_transform, is_known, right_side
 from trivium.db.queries.paths import Path, is_many, local_key, mapper_of, path_of, unknown_field
 from trivium.db.queries.q import OR, XOR, Leaf, Q
-from trivium.db.queries.scope import Scope, link, selectable_of
+from trivium.db.queries.scope import Scope, link, selectable_of, unmarked
 from trivium.db.queries.state import Annotation, State
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Context:
 
     def __init__(self, state: State, entity: Any, parent: Context | None = None) -> None:
         self.state = state
-        self.env: dict[Names, Scope] = {(): Scope(entity)}
+        self.env: dict[Names, Scope] = {(): Scope(entity, with_deleted=state.with_deleted)}
         self.parent = parent
         self.plain = False
         """Whether aggregates are taken over the rows at hand, rather than for each row."""
@@ -69,6 +69,9 @@ class Context:
     def scope(self) -> Scope:
         """The outermost level."""
         return self.env[()]
+
+    def _scope(self, entity: Any) -> Scope:
+        return Scope(entity, with_deleted=self.state.with_deleted)
 
     def _with(self, names: Names, scope: Scope) -> Context:
         """This place, inside of a relation."""
@@ -291,7 +294,10 @@ class Context:
         """A context among the rows of a relation to many, and what ties them to this one."""
         relation, parent = self._parent_of(root)
         child = aliased(relation.entity.entity)
-        return self._with(root, Scope(child)), link(parent, relation, child)
+        tied = link(parent, relation, child)
+        if not self.state.with_deleted and (live := unmarked(relation, child)) is not None:
+            tied = and_(tied, live)
+        return self._with(root, self._scope(child)), tied
 
     def _parent_of(self, root: Names) -> tuple[RelationshipProperty[Any], Any]:
         """The last relation of a root, and the entity that it starts from, joined if need be."""
@@ -333,7 +339,7 @@ class Context:
         leaves = self.filtered_on(names)
         if not leaves:
             return None
-        return self._with(names, Scope(child))._and(list(leaves))
+        return self._with(names, self._scope(child))._and(list(leaves))
 
     def filtered_on(self, names: Names) -> list[Leaf]:
         """The conditions of the filters before this place that speak of rows of a relation."""
@@ -441,7 +447,7 @@ class Context:
         """The row itself once more, as a table of its own."""
         entity = self.scope.entity
         again = aliased(mapper_of(entity).class_)
-        made = self._with((), Scope(again))
+        made = self._with((), self._scope(again))
         made.env = {(): made.env[()]}
         made.annotated = {}
         tied = and_(

@@ -15,6 +15,7 @@ from sqlalchemy.orm.attributes import instance_dict, instance_state, set_committ
 
 from trivium.db.errors import FieldError
 from trivium.db.queries.paths import is_many, key_pairs, mapper_of
+from trivium.db.queries.scope import marked_by
 
 __all__ = ["Prefetch", "fetch_for_peers", "load_relations", "remember_peers"]
 
@@ -104,7 +105,11 @@ async def fetch_for_peers(instance: Any, relations: Iterable[str], *, using: Any
 
 
 async def load_relations(
-    instances: Sequence[Any], prefetches: Sequence[Prefetch], using: Any
+    instances: Sequence[Any],
+    prefetches: Sequence[Prefetch],
+    using: Any,
+    *,
+    with_deleted: bool = False,
 ) -> None:
     """Loads relations of instances, step by step and each step once."""
     if not instances:
@@ -120,7 +125,7 @@ async def load_relations(
                 parents = done[names]
                 continue
             own = given.get(names)
-            parents = await _load(parents, relation, own, using)
+            parents = await _load(parents, relation, own, using, with_deleted)
             done[names] = parents
             if not parents:
                 break
@@ -135,6 +140,7 @@ async def _load(
     relation: RelationshipProperty[Any],
     prefetch: Prefetch | None,
     using: Any,
+    with_deleted: bool,
 ) -> list[Any]:
     """Loads one relation of some instances; what it leads to."""
     queryset = None if prefetch is None else prefetch.queryset
@@ -144,6 +150,8 @@ async def _load(
         each for each in unique if queryset is not None or to_attr or not _has(each, relation)
     ]
     if missing:
+        if queryset is None:
+            queryset = _query(relation, with_deleted)
         found = await _rows(missing, relation, queryset, using)
         for parent in missing:
             rows = found.get(_local_key(parent, relation), [])
@@ -186,18 +194,23 @@ def _local_key(parent: Any, relation: RelationshipProperty[Any]) -> tuple[Any, .
     )
 
 
-async def _rows(
-    parents: Sequence[Any], relation: RelationshipProperty[Any], queryset: Any, using: Any
-) -> dict[tuple[Any, ...], list[Any]]:
-    """What a relation leads to, for each key of the instances."""
+def _query(relation: RelationshipProperty[Any], with_deleted: bool) -> Any:
+    """The rows that a relation can lead to."""
     from trivium.db.queries.manager import objects
     from trivium.db.queries.queryset import QuerySet
-    from trivium.db.queries.related_rows import rows_of
 
     target = relation.mapper.class_
     # what a manager leaves out is no member of a list; a reference leads to its row all the same
-    own: Any = objects(target) if is_many(relation) else QuerySet(target)
-    base = queryset if queryset is not None else own
+    own: Any = objects(target) if is_many(relation) or marked_by(relation) else QuerySet(target)
+    return own.with_deleted() if with_deleted else own
+
+
+async def _rows(
+    parents: Sequence[Any], relation: RelationshipProperty[Any], base: Any, using: Any
+) -> dict[tuple[Any, ...], list[Any]]:
+    """What a relation leads to, for each key of the instances."""
+    from trivium.db.queries.related_rows import rows_of
+
     if base._state.using is None and using is not None:
         base = base.using(using)
     keys = list(dict.fromkeys(_local_key(parent, relation) for parent in parents))

@@ -137,6 +137,7 @@ def _shape_of(state: State, leaves: list[Leaf]) -> Any:
         state.limit,
         state.offset,
         state.distinct,
+        state.with_deleted,
         state.related,
         state.only,
         state.deferred,

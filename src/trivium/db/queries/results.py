@@ -70,7 +70,9 @@ async def finish(state: State, instances: list[Any]) -> None:
     if len(instances) > 1:
         remember_peers(instances)
     if state.prefetches:
-        await load_relations(instances, state.prefetches, state.using)
+        await load_relations(
+            instances, state.prefetches, state.using, with_deleted=state.with_deleted
+        )
 
 
 def reader_of(state: State, names: tuple[str, ...]) -> Callable[[Any], Any]:

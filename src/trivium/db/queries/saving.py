@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, event, inspect, update
@@ -189,10 +190,10 @@ def left_alone(instances: Iterable[Any], using: Any) -> Iterator[None]:
     if lane.has_loose:
         lane.take_in(lane.session)
     own: Any = lane.session.sync_session
-    modified = [state for each in instances if (state := instance_state(each)).modified]
-    states = {state for state in modified if state.session is own}
-    states.update(*map(_tied_to, modified))
     waiting = own.identity_map._modified
+    modified = {state for each in instances if (state := instance_state(each)).modified}
+    # not those that somebody around leaves alone as well
+    states = waiting.intersection(chain(modified, *map(_tied_to, modified)))
     waiting.difference_update(states)
     try:
         yield

@@ -10,7 +10,7 @@ from sqlalchemy.orm import RelationshipDirection, RelationshipProperty, aliased
 
 from trivium.db.queries.paths import is_many, local_key
 
-__all__ = ["Scope", "related", "selectable_of"]
+__all__ = ["MARKED_BY", "Scope", "link", "marked_by", "related", "selectable_of", "unmarked"]
 
 
 def related(parent: Any, relation: RelationshipProperty[Any], child: Any) -> Any:
@@ -22,6 +22,26 @@ def link(parent: Any, relation: RelationshipProperty[Any], child: Any) -> Column
     """The condition under which two entities belong together; a table between them included."""
     found: ColumnElement[bool] = related(parent, relation, child).__clause_element__()
     return found
+
+
+def unmarked(relation: RelationshipProperty[Any], child: Any) -> ColumnElement[bool] | None:
+    """That a row on the other side of a relation is not marked as deleted, where it can be.
+
+    A reference leads to its row all the same: only rows that point here are left out.
+    """
+    name = marked_by(relation)
+    return None if name is None else getattr(child, name).is_(None)
+
+
+def marked_by(relation: RelationshipProperty[Any]) -> str | None:
+    """The column that marks rows of the other side as deleted, if these can be left out."""
+    if relation.direction is RelationshipDirection.MANYTOONE:
+        return None
+    return getattr(relation.mapper.class_, MARKED_BY, None)
+
+
+MARKED_BY = "__trivium_marked_by__"
+"""Where a model whose rows are marked rather than deleted names the column for it."""
 
 
 def selectable_of(entity: Any) -> FromClause:
@@ -47,20 +67,24 @@ class Joined:
     outer: bool
     condition: Any = None
     """For a relation to many: which of them take part."""
+    with_deleted: bool = False
 
     def on(self) -> Any:
         """What the join is made of."""
         attribute = related(self.parent, self.relation, self.entity)
+        if not self.with_deleted and (live := unmarked(self.relation, self.entity)) is not None:
+            attribute = attribute.and_(live)
         return attribute if self.condition is None else attribute.and_(self.condition)
 
 
 class Scope:
     """One level of a query. ``entity`` is a mapped class or an alias of one."""
 
-    __slots__ = ("entity", "joins")
+    __slots__ = ("entity", "joins", "with_deleted")
 
-    def __init__(self, entity: Any) -> None:
+    def __init__(self, entity: Any, *, with_deleted: bool) -> None:
         self.entity = entity
+        self.with_deleted = with_deleted
         self.joins: dict[tuple[str, ...], Joined] = {}
 
     def joined(
@@ -90,6 +114,7 @@ class Scope:
                     relation,
                     outer or is_many(relation) or may_miss(relation),
                     condition if last else None,
+                    self.with_deleted,
                 )
                 self.joins[names] = join
             outer = join.outer

@@ -61,6 +61,8 @@ class State:
         """The operator of a union, whether duplicates stay, and the queries."""
         self.lock: Lock | None = None
         self.empty = False
+        self.with_deleted = False
+        """Whether rows that are marked as deleted are on the other side of relations, too."""
         self.using: Any = None
         self.extra: tuple[Any, ...] = ()
         """Loader options of SQLAlchemy's."""
