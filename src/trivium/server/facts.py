@@ -20,7 +20,7 @@ def facts_of(server: "Server", mode: str) -> dict[str, Any]:
     """
     app = server.served.app
     loop = asyncio.get_running_loop()
-    protocol = server.config.http_protocol_class
+    http1 = "asgi" if server.settings.asgi else "direct"
     return {
         "version": VERSION,
         "mode": mode,
@@ -29,7 +29,7 @@ def facts_of(server: "Server", mode: str) -> dict[str, Any]:
         "title": getattr(app, "title", None),
         "addresses": server.addresses,
         "docs": getattr(app, "docs_url", None) if getattr(app, "openapi_url", None) else None,
-        "protocol": "direct" if protocol.__module__.startswith("trivium.") else "asgi",
+        "protocol": f"{http1} and HTTP/2" if server.settings.http2 else http1,
         "loop": "uvloop" if type(loop).__module__.startswith("uvloop") else "asyncio",
         "python": platform.python_version(),
         "debug": bool(getattr(app, "debug", False)),

@@ -57,6 +57,10 @@ def serve(
     may_become: this process does nothing else, so it may be replaced by one that weighs less.
     """
     check_tls(settings)
+    if settings.http2:
+        from trivium.server.http2 import require_http2
+
+        require_http2()
     several = settings.needs_supervisor or settings.reload
     if several and sys.platform == "win32":
         raise WrongSetting(

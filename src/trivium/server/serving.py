@@ -68,6 +68,18 @@ def _silence(app: Any) -> None:
             app.remove_stage(stage)
 
 
+def _http(settings: ServerSettings) -> type[asyncio.Protocol]:
+    """The protocol of connections."""
+    http1: type[asyncio.Protocol] = DirectProtocol.bounded(bounds_of(settings))
+    if settings.asgi:
+        from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as http1
+    if not settings.http2:
+        return http1
+    from trivium.server.http2 import with_http2
+
+    return with_http2(http1)
+
+
 def _websocket(**given: Any) -> asyncio.Protocol:
     """uvicorn's WebSocket protocol, imported with the first handshake: two megabytes."""
     from uvicorn.protocols.websockets.auto import AutoWebSocketsProtocol
@@ -86,7 +98,7 @@ def config_of(settings: ServerSettings, app: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         interface="asgi3",
-        http="httptools" if settings.asgi else DirectProtocol.bounded(bounds_of(settings)),
+        http=_http(settings),
         ws=cast(Any, _websocket),
         log_config=None,
         access_log=settings.access_log and not _access_logs_of(app),

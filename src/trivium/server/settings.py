@@ -188,6 +188,9 @@ class ServerSettings:
     asgi: bool = _setting(
         False, "Serve by uvicorn's own protocol, which has none of the six limits above.", FLAG
     )
+    http2: bool = _setting(
+        False, "Speak HTTP/2 too, by zttp, which has none of the six limits either.", FLAG
+    )
     root_path: str = _setting(
         "", "Path prefix that a proxy strips.", no_info_plain_validator_function(_rooted)
     )
@@ -292,6 +295,7 @@ class ServerOptions(TypedDict, total=False):
     body_timeout: float
     write_timeout: float
     asgi: bool
+    http2: bool
     root_path: str
     proxy_headers: bool
     forwarded_allow_ips: list[str] | str
