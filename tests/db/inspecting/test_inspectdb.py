@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from trivium.db import Database
 from trivium.db.inspecting import models_of
+from trivium.db.inspecting.relations import plural
 from trivium.db.migrations import Migrations, changes
 
 SQLITE = [
@@ -130,13 +131,15 @@ async def test_the_source_reads_as_models_are_written(database: Database) -> Non
     code: Mapped[str] = mapped_column(sa.String(length=2), primary_key=True)
     name: Mapped[str] = mapped_column(sa.String())
 
+    flights: Mapped[list["Flight"]] = relationship(back_populates='airline')
+
 
 class Flight(Model):
     id: Mapped[int] = mapped_column(sa.Integer(), primary_key=True)
     airline_id: Mapped[str | None] = mapped_column(sa.Text(), sa.ForeignKey('airline.code'))
     objects_: Mapped[int | None] = mapped_column('objects', sa.Integer())
 
-    airline: Mapped["Airline | None"] = relationship(foreign_keys=[airline_id])
+    airline: Mapped["Airline | None"] = relationship(back_populates='flights')
 """
     )
 
@@ -146,3 +149,78 @@ async def test_only_the_tables_that_are_named_are_written(database: Database) ->
                           "CREATE TABLE b (id INTEGER PRIMARY KEY)"])  # fmt: skip
 
     assert "class A(" not in await models_of(database, ["b"])
+
+
+RELATED = [
+    "CREATE TABLE city (code VARCHAR(3) PRIMARY KEY, routes INTEGER, "
+    "parent_id VARCHAR(3) REFERENCES city(code))",
+    "CREATE TABLE route (id INTEGER PRIMARY KEY, "
+    "origin_id VARCHAR(3) NOT NULL REFERENCES city(code), "
+    "destination VARCHAR(3) REFERENCES city(code))",
+    "CREATE TABLE mayor (id INTEGER PRIMARY KEY, city_id VARCHAR(3) REFERENCES city(code))",
+    "CREATE TABLE policy (id INTEGER PRIMARY KEY, city_id VARCHAR(3) REFERENCES city(code))",
+    "CREATE UNIQUE INDEX ix_mayor ON mayor (city_id)",
+    "CREATE UNIQUE INDEX ix_policy ON policy (city_id) WHERE id > 3",
+    "CREATE TABLE profile (route_id INTEGER PRIMARY KEY REFERENCES route(id))",
+]
+
+
+async def test_relations_have_a_name_on_both_sides(
+    database: Database, load: Callable[[str], ModuleType]
+) -> None:
+    await make(database, RELATED)
+
+    module = load(await models_of(database))
+    sa.orm.configure_mappers()
+
+    def relations(name: str) -> dict[str, tuple[str, bool | None, str | None]]:
+        return {
+            each.key: (each.mapper.class_.__name__, each.uselist, each.back_populates)
+            for each in sa.inspect(getattr(module, name)).relationships
+        }
+
+    assert relations("City") == {
+        "parent": ("City", False, "parent_of"),
+        "parent_of": ("City", True, "parent"),
+        "mayor": ("Mayor", False, "city"),
+        "policies": ("Policy", True, "city"),
+        "origin_routes": ("Route", True, "origin"),
+        "destination_row_routes": ("Route", True, "destination_row"),
+    }
+    assert relations("Route")["origin"] == ("City", False, "origin_routes")
+    assert relations("Route")["profile"] == ("Profile", False, "route")
+
+
+async def test_relations_lead_there_and_back(
+    database: Database, load: Callable[[str], ModuleType]
+) -> None:
+    await make(database, RELATED)
+    module = load(await models_of(database))
+    City, Route = module.City, module.Route
+
+    async with database.session():
+        paris = await City.objects.create(code="PAR")
+        await City.objects.create(code="ORY", parent=paris)
+        await Route.objects.create(id=1, origin=paris, destination="ORY")
+
+        assert await City.objects.filter(origin_routes__destination_row__code="ORY").count() == 1
+        found = await City.objects.prefetch_related("parent_of").get(code="PAR")
+        assert [each.code for each in found.parent_of] == ["ORY"]
+
+
+@pytest.mark.parametrize(
+    ("word", "many"),
+    [
+        ("flight", "flights"),
+        ("flights", "flights"),
+        ("city", "cities"),
+        ("day", "days"),
+        ("class", "classes"),
+        ("box", "boxes"),
+        ("bus", "buses"),
+        ("houses", "houses"),
+        ("match", "matches"),
+    ],
+)
+def test_many_rows_have_a_word(word: str, many: str) -> None:
+    assert plural(word) == many

@@ -1,4 +1,4 @@
-"""Models for a database that is there already: `trivium inspectdb`.
+"""The source of models for a database that is there already.
 
 What is written describes the database as it is, names and types and all, so that a migration that
 is made from it has nothing to do.
@@ -34,6 +34,7 @@ from sqlalchemy.exc import SAWarning
 from sqlalchemy.types import JSON, Enum
 
 from trivium.db.database import Database
+from trivium.db.inspecting.relations import relations_of, single_keys
 from trivium.db.migrations.context import context_on
 from trivium.db.migrations.facts import Facts, index_parts, read_tables
 from trivium.db.migrations.project import OWN_TABLES, Migrations
@@ -111,6 +112,10 @@ class _Writer:
         self.context = AutogenContext(self.migration, autogenerate=False)
         self.dialect = self.migration.dialect
         self.classes = _class_names(self.metadata)
+        tables = self.metadata.tables
+        self.attributes = {name: _attribute_names(table) for name, table in tables.items()}
+        taken = {name: names.values() for name, names in self.attributes.items()}
+        self.relations = relations_of(self.metadata, self.classes, taken)
 
     # -- The module ------------------------------------------------------------------------------
 
@@ -159,7 +164,7 @@ class _Writer:
             lines.append(f"    __table_args__ = (\n{inside}    )")
         if len(lines) > 1:
             lines.append("")
-        attributes = _attribute_names(table)
+        attributes = self.attributes[table.name]
         for column in table.columns:
             lines.append(f"    {self._attribute(table, column, attributes)}")
         lines += self._relations(table, attributes)
@@ -188,7 +193,7 @@ class _Writer:
 
     def _column(self, table: Table, column: Column[Any], *, explicit: bool) -> list[str]:
         parts = [render._repr_type(self._type(column), self.context)]
-        for constraint in _single_keys(column):
+        for constraint in single_keys(column):
             parts.append(self._key(constraint))
         default: Any = column.server_default
         serial = self.facts[table.name].defaults.get(column.name) == "nextval"
@@ -325,44 +330,29 @@ class _Writer:
 
     def _relations(self, table: Table, attributes: dict[str, str]) -> list[str]:
         lines = []
-        taken = {*attributes.values(), *dir(Model)}
-        for column in table.columns:
-            for constraint in _single_keys(column):
-                target = constraint.elements[0].target_fullname.rpartition(".")[0]
-                if not self._is_model(target):
-                    continue
-                stem = column.name.removesuffix("_id").removesuffix("_fk")
-                name = stem if stem != column.name else f"{column.name}_row"
-                name = _identifier(name)
-                if name in taken:
-                    continue
-                taken.add(name)
-                self.orm.add("relationship")
-                annotation = f'"{self.classes[target]}{" | None" if column.nullable else ""}"'
-                local = attributes[column.name]
-                remote = ""
-                if target == table.name:
-                    remote = f", remote_side={self._remote(table, constraint, attributes)}"
-                lines.append(
-                    f"    {name}: Mapped[{annotation}] = relationship("
-                    f"foreign_keys=[{local}]{remote})"
-                )
+        for relation in self.relations:
+            local, remote = relation.column, relation.target
+            if local.table is table:
+                other = f"{self.classes[remote.table.name]}{' | None' if local.nullable else ''}"
+                options = [f"back_populates={relation.back!r}"] if relation.back else []
+                if not relation.alone:
+                    options.append(f"foreign_keys=[{attributes[local.name]}]")
+                if relation.is_own:
+                    options.append(f"remote_side=[{attributes[remote.name]}]")
+                lines.append(self._relation(relation.name, f'"{other}"', options))
+            if remote.table is table and relation.back:
+                cls = self.classes[local.table.name]
+                many = f'"{cls} | None"' if relation.to_one else f'list["{cls}"]'
+                options = [f"back_populates={relation.name!r}"]
+                if not relation.alone:
+                    column = self.attributes[local.table.name][local.name]
+                    options.append(f"foreign_keys={f'{cls}.{column}'!r}")
+                lines.append(self._relation(relation.back, many, options))
         return ["", *lines] if lines else []
 
-    def _is_model(self, target: str) -> bool:
-        table = self.metadata.tables.get(target)
-        return table is not None and len(table.primary_key.columns) > 0
-
-    def _remote(
-        self, table: Table, constraint: ForeignKeyConstraint, attributes: dict[str, str]
-    ) -> str:
-        column = constraint.elements[0].target_fullname.rpartition(".")[2]
-        return f"[{attributes[column]}]"
-
-
-def _single_keys(column: Column[Any]) -> list[ForeignKeyConstraint]:
-    found = [key.constraint for key in column.foreign_keys]
-    return [each for each in found if each is not None and len(each.elements) == 1]
+    def _relation(self, name: str, annotation: str, options: list[str]) -> str:
+        self.orm.add("relationship")
+        return f"    {name}: Mapped[{annotation}] = relationship({', '.join(options)})"
 
 
 def _key_options(constraint: ForeignKeyConstraint) -> list[str]:
