@@ -6,6 +6,8 @@ them on both sides (``facts.py``), so that nothing that is the same is seen as a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from alembic.autogenerate.api import AutogenContext
@@ -15,9 +17,9 @@ from alembic.util import DispatchPriority, PriorityDispatchResult, sqla_compat
 from sqlalchemy import CheckConstraint, Column, Dialect, Identity, Index, Table, text, types
 from sqlalchemy.sql.naming import conv
 
-from trivium.db.migrations import keys
 from trivium.db.migrations.errors import MigrationError
 from trivium.db.migrations.facts import Facts, index_parts
+from trivium.db.migrations.keys import exchanged
 from trivium.db.migrations.scratch import Comparison
 
 OPTION = "trivium_comparison"
@@ -118,23 +120,57 @@ def _is_time(affinity: Any) -> bool:
     return issubclass(affinity, types.Date | types.DateTime)
 
 
+_plugin.add_autogenerate_comparator(compare_column, "column", "types")
+
+
 # -- Tables ----------------------------------------------------------------------------------------
 
 
-def compare_generated(
-    context: AutogenContext,
-    changes: ops.ModifyTableOps,
-    schema: str | None,
-    table: str,
-    actual_table: Table | None,
-    wanted_table: Table | None,
-) -> PriorityDispatchResult:
+@dataclass(frozen=True, slots=True)
+class BothTables:
+    """A table as it is and as the models want it, and the operations that lead from one to the
+    other."""
+
+    context: AutogenContext
+    operations: list[Any]
+    schema: str | None
+    name: str
+    actual: Table
+    wanted: Table
+    facts: tuple[Facts, Facts]
+
+
+def _of_tables(
+    name: str, *, priority: DispatchPriority = DispatchPriority.MEDIUM
+) -> Callable[[Callable[[BothTables], None]], Callable[[BothTables], None]]:
+    """Has Alembic call a comparison for each table that is on both sides."""
+
+    def register(compare: Callable[[BothTables], None]) -> Callable[[BothTables], None]:
+        def called(
+            context: AutogenContext,
+            changes: ops.ModifyTableOps,
+            schema: str | None,
+            table: str,
+            actual: Table | None,
+            wanted: Table | None,
+        ) -> PriorityDispatchResult:
+            facts = _facts(context, schema, table)
+            if facts is not None and actual is not None and wanted is not None:
+                operations: Any = changes.ops
+                compare(BothTables(context, operations, schema, table, actual, wanted, facts))
+            return PriorityDispatchResult.CONTINUE
+
+        _plugin.add_autogenerate_comparator(called, "table", name, priority=priority)
+        return compare
+
+    return register
+
+
+@_of_tables("trivium_generated")
+def compare_generated(both: BothTables) -> None:
     """A generated column whose expression has changed is made anew: it holds nothing of its own."""
-    pair = _facts(context, schema, table)
-    if pair is None or actual_table is None or wanted_table is None:
-        return PriorityDispatchResult.CONTINUE
-    actual, wanted = pair
-    for column in wanted_table.columns:
+    actual, wanted = both.facts
+    for column in both.wanted.columns:
         name = column.name
         if name not in actual.types or name not in wanted.types:
             continue
@@ -142,32 +178,22 @@ def compare_generated(
         retyped = actual.types[name] != wanted.types[name]
         if before == after and not (after is not None and retyped):
             continue
-        changes.ops.append(
-            ops.DropColumnOp.from_column_and_tablename(schema, table, actual_table.c[name])
-        )
-        changes.ops.append(ops.AddColumnOp.from_column_and_tablename(schema, table, column))
-    return PriorityDispatchResult.CONTINUE
+        of = (both.schema, both.name)
+        gone = ops.DropColumnOp.from_column_and_tablename(*of, both.actual.c[name])
+        both.operations.extend([gone, ops.AddColumnOp.from_column_and_tablename(*of, column)])
 
 
-def compare_checks(
-    context: AutogenContext,
-    changes: ops.ModifyTableOps,
-    schema: str | None,
-    table: str,
-    actual_table: Table | None,
-    wanted_table: Table | None,
-) -> PriorityDispatchResult:
+@_of_tables("trivium_checks")
+def compare_checks(both: BothTables) -> None:
     """Sees CHECKs that came, went, or say something else, those of types included."""
-    pair = _facts(context, schema, table)
-    if pair is None or actual_table is None or wanted_table is None:
-        return PriorityDispatchResult.CONTINUE
-    actual, wanted = dict(pair[0].checks), dict(pair[1].checks)
+    actual, wanted = (dict(facts.checks) for facts in both.facts)
+    table, schema = both.name, both.schema
     for name in actual.keys() & wanted.keys():
         if actual[name] == wanted[name]:
             del actual[name], wanted[name]
     _match_unnamed(actual, wanted)
-    _refuse_unnamed(pair, table)
-    declared = _declared_checks(wanted_table, context.dialect)
+    _refuse_unnamed(both.facts, table)
+    declared = _declared_checks(both.wanted, both.context.dialect)
     for name, condition in actual.items():
         constraint = CheckConstraint(text(bare_condition(condition)), name=conv(name))
         operation = ops.DropConstraintOp(
@@ -179,9 +205,9 @@ def compare_checks(
                 conv(name), table, constraint.sqltext, schema=schema
             ),
         )
-        changes.ops.append(operation)
+        both.operations.append(operation)
     for name, condition in wanted.items():
-        changes.ops.append(
+        both.operations.append(
             ops.CreateCheckConstraintOp(
                 conv(name),
                 table,
@@ -189,7 +215,6 @@ def compare_checks(
                 schema=schema,
             )
         )
-    return PriorityDispatchResult.CONTINUE
 
 
 def _match_unnamed(actual: dict[str, str], wanted: dict[str, str]) -> None:
@@ -238,55 +263,41 @@ def bare_condition(definition: str) -> str:
     return definition
 
 
-def compare_indexes(
-    context: AutogenContext,
-    changes: ops.ModifyTableOps,
-    schema: str | None,
-    table: str,
-    actual_table: Table | None,
-    wanted_table: Table | None,
-) -> PriorityDispatchResult:
+@_of_tables("trivium_indexes", priority=DispatchPriority.LAST)
+def compare_indexes(both: BothTables) -> None:
     """Replaces what was found of indexes by what the database says of them."""
-    pair = _facts(context, schema, table)
-    exact = context.dialect.name in ("postgresql", "sqlite")
-    if not exact or pair is None or actual_table is None or wanted_table is None:
-        return PriorityDispatchResult.CONTINUE
-    changes.ops[:] = [
+    if both.context.dialect.name not in ("postgresql", "sqlite"):
+        return
+    table, schema = both.name, both.schema
+    both.operations[:] = [
         change
-        for change in changes.ops
+        for change in both.operations
         if not isinstance(change, ops.CreateIndexOp | ops.DropIndexOp)
     ]
-    actual, wanted = pair[0].indexes, pair[1].indexes
-    reflected = {str(index.name): index for index in actual_table.indexes}
-    declared = {str(index.name): index for index in wanted_table.indexes}
+    actual, wanted = (facts.indexes for facts in both.facts)
+    reflected = {str(index.name): index for index in both.actual.indexes}
+    declared = {str(index.name): index for index in both.wanted.indexes}
     for name in sorted(actual.keys() | wanted.keys()):
         if actual.get(name) == wanted.get(name):
             continue
         if name in actual:
-            changes.ops.append(_dropped(name, table, schema, actual[name], reflected.get(name)))
+            gone = _dropped(name, table, schema, actual[name], reflected.get(name))
+            both.operations.append(gone)
         if name in wanted:
-            changes.ops.append(ops.CreateIndexOp.from_index(declared[name]))
-    return PriorityDispatchResult.CONTINUE
+            both.operations.append(ops.CreateIndexOp.from_index(declared[name]))
 
 
-def forgive_keys(
-    context: AutogenContext,
-    changes: ops.ModifyTableOps,
-    schema: str | None,
-    table: str,
-    actual_table: Table | None,
-    wanted_table: Table | None,
-) -> PriorityDispatchResult:
+@_of_tables("trivium_keys")
+def forgive_keys(both: BothTables) -> None:
     """Takes a primary key of SQLite for NOT NULL, whether it is written there or not."""
-    if context.dialect.name != "sqlite" or actual_table is None:
-        return PriorityDispatchResult.CONTINUE
-    names = {column.name for column in actual_table.primary_key.columns}
-    for change in list(changes.ops):
+    if both.context.dialect.name != "sqlite":
+        return
+    names = {column.name for column in both.actual.primary_key.columns}
+    for change in list(both.operations):
         if isinstance(change, ops.AlterColumnOp) and change.column_name in names:
             change.modify_nullable = None
             if not change.has_changes():
-                changes.ops.remove(change)
-    return PriorityDispatchResult.CONTINUE
+                both.operations.remove(change)
 
 
 def _dropped(
@@ -300,13 +311,9 @@ def _dropped(
     return ops.DropIndexOp(name, table, schema=schema, _reverse=again)
 
 
-_plugin.add_autogenerate_comparator(compare_column, "column", "types")
-_plugin.add_autogenerate_comparator(compare_generated, "table", "trivium_generated")
-_plugin.add_autogenerate_comparator(
-    keys.compare_keys, "table", "trivium_key_columns", priority=DispatchPriority.LAST
-)
-_plugin.add_autogenerate_comparator(forgive_keys, "table", "trivium_keys")
-_plugin.add_autogenerate_comparator(compare_checks, "table", "trivium_checks")
-_plugin.add_autogenerate_comparator(
-    compare_indexes, "table", "trivium_indexes", priority=DispatchPriority.LAST
-)
+@_of_tables("trivium_key_columns", priority=DispatchPriority.LAST)
+def compare_keys(both: BothTables) -> None:
+    """Sees another primary key."""
+    facts, dialect = both.facts[0], both.context.dialect
+    connection = both.context.connection
+    both.operations.extend(exchanged(both.actual, both.wanted, facts, dialect, connection))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
@@ -18,14 +18,26 @@ _MADE = f"pg_{ENUM.__visit_name__}"
 """Under which SQLAlchemy notes, while a schema is made, the types that it need not make."""
 
 
-@Operations.register_operation("create_enum")
-class CreateEnumOp(MigrateOperation):
-    """Makes a type, where there is none of the name."""
+class _WholeEnum(MigrateOperation):
+    """What happens to a type as a whole."""
+
+    verb: ClassVar[str]
 
     def __init__(self, name: str, members: Sequence[str], *, schema: str | None = None) -> None:
         self.name = name
         self.members = list(members)
         self.schema = schema
+
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        """The change, as Alembic lists changes."""
+        return (self.verb, self.name, tuple(self.members))
+
+
+@Operations.register_operation("create_enum")
+class CreateEnumOp(_WholeEnum):
+    """Makes a type, where there is none of the name."""
+
+    verb = "create_enum"
 
     @classmethod
     def create_enum(
@@ -43,19 +55,12 @@ class CreateEnumOp(MigrateOperation):
         """The operation that undoes this one."""
         return DropEnumOp(self.name, self.members, schema=self.schema)
 
-    def to_diff_tuple(self) -> tuple[Any, ...]:
-        """The change, as Alembic lists changes."""
-        return ("create_enum", self.name, tuple(self.members))
-
 
 @Operations.register_operation("drop_enum")
-class DropEnumOp(MigrateOperation):
+class DropEnumOp(_WholeEnum):
     """Removes a type that no column has any more."""
 
-    def __init__(self, name: str, members: Sequence[str], *, schema: str | None = None) -> None:
-        self.name = name
-        self.members = list(members)
-        self.schema = schema
+    verb = "drop_enum"
 
     @classmethod
     def drop_enum(
@@ -72,10 +77,6 @@ class DropEnumOp(MigrateOperation):
     def reverse(self) -> CreateEnumOp:
         """The operation that undoes this one."""
         return CreateEnumOp(self.name, self.members, schema=self.schema)
-
-    def to_diff_tuple(self) -> tuple[Any, ...]:
-        """The change, as Alembic lists changes."""
-        return ("drop_enum", self.name)
 
 
 @Operations.register_operation("alter_enum")
@@ -201,33 +202,24 @@ def _rewrite(operations: Operations, operation: AlterEnumOp) -> None:
     type_name = qualified(operation.name, operation.schema)
     labels = ", ".join(quoted_text(member) for member in operation.new)
     defaults = _defaults(operations.get_bind(), operation)
-    for table, column in operation.columns:
-        if (table, column) in defaults:
-            operations.execute(
-                _verbatim(
-                    f"ALTER TABLE {qualified(table, operation.schema)} "
-                    f"ALTER COLUMN {quoted(column)} DROP DEFAULT"
-                )
-            )
+    for table, column in defaults:
+        _alter_column(operations, operation, table, column, "DROP DEFAULT")
     operations.execute(_verbatim(f"ALTER TYPE {type_name} RENAME TO {quoted(old_name)}"))
     operations.execute(_verbatim(f"CREATE TYPE {type_name} AS ENUM ({labels})"))
     for table, column in operation.columns:
-        operations.execute(
-            _verbatim(
-                f"ALTER TABLE {qualified(table, operation.schema)} "
-                f"ALTER COLUMN {quoted(column)} TYPE {type_name} "
-                f"USING {quoted(column)}::text::{type_name}"
-            )
-        )
+        converted = f"TYPE {type_name} USING {quoted(column)}::text::{type_name}"
+        _alter_column(operations, operation, table, column, converted)
     for (table, column), default in defaults.items():
         if any(default == f"{quoted_text(member)}::{operation.name}" for member in operation.new):
-            operations.execute(
-                _verbatim(
-                    f"ALTER TABLE {qualified(table, operation.schema)} "
-                    f"ALTER COLUMN {quoted(column)} SET DEFAULT {default}"
-                )
-            )
+            _alter_column(operations, operation, table, column, f"SET DEFAULT {default}")
     operations.execute(_verbatim(f"DROP TYPE {qualified(old_name, operation.schema)}"))
+
+
+def _alter_column(
+    operations: Operations, operation: AlterEnumOp, table: str, column: str, how: str
+) -> None:
+    name = qualified(table, operation.schema)
+    operations.execute(_verbatim(f"ALTER TABLE {name} ALTER COLUMN {quoted(column)} {how}"))
 
 
 def _defaults(connection: Connection | None, operation: AlterEnumOp) -> dict[tuple[str, str], str]:
@@ -253,15 +245,10 @@ def _defaults(connection: Connection | None, operation: AlterEnumOp) -> dict[tup
 
 
 @renderers.dispatch_for(CreateEnumOp)
-def _render_create(context: AutogenContext, operation: CreateEnumOp) -> str:
-    schema = f", schema={operation.schema!r}" if operation.schema else ""
-    return f"op.create_enum({operation.name!r}, {operation.members!r}{schema})"
-
-
 @renderers.dispatch_for(DropEnumOp)
-def _render_drop(context: AutogenContext, operation: DropEnumOp) -> str:
+def _render_whole(context: AutogenContext, operation: _WholeEnum) -> str:
     schema = f", schema={operation.schema!r}" if operation.schema else ""
-    return f"op.drop_enum({operation.name!r}, {operation.members!r}{schema})"
+    return f"op.{operation.verb}({operation.name!r}, {operation.members!r}{schema})"
 
 
 @renderers.dispatch_for(AlterEnumOp)

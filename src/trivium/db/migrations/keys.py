@@ -1,4 +1,4 @@
-"""Another primary key, as one of Alembic's comparisons and the operations it takes."""
+"""Another primary key, and the operations it takes."""
 
 from __future__ import annotations
 
@@ -8,65 +8,62 @@ from typing import Any
 from alembic.autogenerate import render, renderers
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
-from alembic.util import PriorityDispatchResult
 from sqlalchemy import Column, Connection, Dialect, Table, inspect
 from sqlalchemy.schema import CreateColumn
 from sqlalchemy.sql.naming import conv
 
 from trivium.db.migrations.errors import MigrationError
+from trivium.db.migrations.facts import Facts
 from trivium.db.migrations.scratch import Comparison
 
 
-def compare_keys(
-    context: AutogenContext,
-    changes: ops.ModifyTableOps,
-    schema: str | None,
-    table: str,
-    actual_table: Table | None,
-    wanted_table: Table | None,
-) -> PriorityDispatchResult:
-    """Sees another primary key. Raises MigrationError where that cannot be made of the old one."""
-    if actual_table is None or wanted_table is None:
-        return PriorityDispatchResult.CONTINUE
-    actual = [column.name for column in actual_table.primary_key.columns]
-    wanted = [column.name for column in wanted_table.primary_key.columns]
-    if actual == wanted or (not actual and not wanted):
-        return PriorityDispatchResult.CONTINUE
-    counted = _counted(context.opts["trivium_comparison"], schema, table, context.dialect)
-    if reason := _hindrance(context, actual_table, wanted_table, counted):
+def exchanged(
+    actual: Table, wanted: Table, facts: Facts, dialect: Any, connection: Connection | None
+) -> list[Any]:
+    """The operations that make another primary key; none where it is the same.
+
+    facts: of the actual table. Raises MigrationError where it cannot be made of the old one.
+    """
+    before, after = ([column.name for column in each.primary_key] for each in (actual, wanted))
+    if before == after:
+        return []
+    table, schema = actual.name, actual.schema
+    if reason := _hindrance(actual, wanted, counted(facts, dialect), dialect, connection):
         raise MigrationError(
-            f"The primary key of {table} is ({', '.join(actual)}) in the database and "
-            f"({', '.join(wanted)}) in the models, and {reason}.\n"
+            f"The primary key of {table} is ({', '.join(before)}) in the database and "
+            f"({', '.join(after)}) in the models, and {reason}.\n"
             f"  Write that migration by hand:  trivium makemigrations --empty --name key_of_{table}"
         )
-    dialect: Any = context.dialect
-    if actual:
-        name = conv(str(actual_table.primary_key.name))
-        again = ops.CreatePrimaryKeyOp(name, table, actual, schema=schema)
-        gone = ops.DropConstraintOp(name, table, "primary", schema=schema, _reverse=again)
-        changes.ops.append(gone)
-    if wanted:
-        given = dialect.identifier_preparer.format_constraint(wanted_table.primary_key, False)
-        name = conv(given or str(actual_table.primary_key.name or f"{table}_pkey"))
-        changes.ops.append(ops.CreatePrimaryKeyOp(name, table, wanted, schema=schema))
-    return PriorityDispatchResult.CONTINUE
+    operations: list[Any] = []
+    if before:
+        name = conv(str(actual.primary_key.name))
+        again = ops.CreatePrimaryKeyOp(name, table, before, schema=schema)
+        operations.append(
+            ops.DropConstraintOp(name, table, "primary", schema=schema, _reverse=again)
+        )
+    if after:
+        given = dialect.identifier_preparer.format_constraint(wanted.primary_key, False)
+        name = conv(given or str(actual.primary_key.name or f"{table}_pkey"))
+        operations.append(ops.CreatePrimaryKeyOp(name, table, after, schema=schema))
+    return operations
 
 
 def _hindrance(
-    context: AutogenContext, actual: Table, wanted: Table, counted: dict[str, bool]
+    actual: Table,
+    wanted: Table,
+    counting_before: dict[str, bool],
+    dialect: Dialect,
+    connection: Connection | None,
 ) -> str | None:
     """Why the key cannot be exchanged by operations that are known to be right."""
-    dialect = context.dialect.name
-    counting: Any = wanted._autoincrement_column
-    if dialect not in ("postgresql", "sqlite"):
-        return f"{dialect} makes that one change of the table"
+    if dialect.name not in ("postgresql", "sqlite"):
+        return f"{dialect.name} makes that one change of the table"
     if actual.primary_key.columns and actual.primary_key.name is None:
         return "the old one has no name by which SQLite could drop it"
-    if context.connection is not None and (
-        others := _referring(context.connection, actual.schema, actual.name)
-    ):
+    if connection is not None and (others := _referring(connection, actual.schema, actual.name)):
         return f"{', '.join(others)} refers to it"
-    for name, was_counted in counted.items():
+    counting: Any = wanted._autoincrement_column
+    for name, was_counted in counting_before.items():
         if name in wanted.columns and was_counted != (wanted.columns[name] is counting):
             how = "would be no number of its own" if was_counted else "has not been counted so far"
             return f"{name} {how}"
@@ -86,14 +83,11 @@ def _referring(connection: Connection, schema: str | None, table: str) -> list[s
     )
 
 
-def _counted(
-    comparison: Comparison, schema: str | None, table: str, dialect: Dialect
-) -> dict[str, bool]:
+def counted(facts: Facts, dialect: Dialect) -> dict[str, bool]:
     """The columns of a table in PostgreSQL, and whether they are SERIAL; none elsewhere."""
-    pair = comparison.of(schema, table)
-    if pair is None or dialect.name != "postgresql":
+    if dialect.name != "postgresql":
         return {}
-    return {name: default == "nextval" for name, default in pair[0].defaults.items()}
+    return {name: default == "nextval" for name, default in facts.defaults.items()}
 
 
 def with_numbers(changes: Iterable[Any], comparison: Comparison, dialect: Dialect) -> None:
@@ -104,11 +98,12 @@ def with_numbers(changes: Iterable[Any], comparison: Comparison, dialect: Dialec
     """
     for change in changes:
         if isinstance(change, ops.ModifyTableOps):
-            counted = _counted(comparison, change.schema, change.table_name, dialect)
-            change.ops = [_with_numbers(each, counted, dialect) for each in change.ops]
+            pair = comparison.of(change.schema, change.table_name)
+            numbers = counted(pair[0], dialect) if pair is not None else {}
+            change.ops = [_with_numbers(each, numbers, dialect) for each in change.ops]
 
 
-def _with_numbers(change: Any, counted: dict[str, bool], dialect: Dialect) -> Any:
+def _with_numbers(change: Any, numbers: dict[str, bool], dialect: Dialect) -> Any:
     if isinstance(change, ops.AddColumnOp) and change.column.primary_key:
         column: Any = change.column
         if column is not column.table._autoincrement_column:
@@ -116,7 +111,7 @@ def _with_numbers(change: Any, counted: dict[str, bool], dialect: Dialect) -> An
             change.column.primary_key = False
         elif dialect.name == "postgresql" and column.identity is None:
             return AddCounting(change, _written(column, dialect))
-    elif isinstance(change, ops.DropColumnOp) and counted.get(change.column_name):
+    elif isinstance(change, ops.DropColumnOp) and numbers.get(change.column_name):
         again: Any = change._reverse
         return DropCounting(change, _written(again.column, dialect))
     return change
