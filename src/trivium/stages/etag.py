@@ -1,12 +1,13 @@
 """A client that has a reply already is told that it has not changed (RFC 9110, section 13)."""
 
+import re
 from email.utils import parsedate_to_datetime
 from hashlib import blake2b
 
 from trivium.exchange import Exchange, Plain, RawHeaders, Reply
 from trivium.stages.stage import Stage
 
-__all__ = ["ETag"]
+__all__ = ["ETag", "names_tag"]
 
 # What describes a body that is not sent (RFC 9110, section 15.4.5).
 _OF_A_BODY = frozenset(
@@ -18,6 +19,8 @@ _OF_A_BODY = frozenset(
         b"content-type",
     }
 )
+# A comma may stand within one (RFC 9110, section 8.8.3); some applications forget the quotes.
+_TAGS = re.compile(r'(?:W/)?("[^"]*"|[^\s,"]+)')
 
 
 class ETag(Stage):
@@ -60,6 +63,13 @@ class ETag(Stage):
         return "ETag, 304 where nothing has changed"
 
 
+def names_tag(condition: str, tag: str | None, *, is_there: bool) -> bool:
+    """Whether ``If-Match`` or ``If-None-Match`` names the tag, weak or not, or whatever is."""
+    if condition.strip() == "*":
+        return is_there
+    return tag is not None and tag.removeprefix("W/") in _TAGS.findall(condition)
+
+
 def _is_known(ex: Exchange, tag: bytes | None, modified: bytes | None) -> bool:
     """Whether the client has what would be sent."""
     known = ex.header_map.get(b"if-none-match")
@@ -67,10 +77,8 @@ def _is_known(ex: Exchange, tag: bytes | None, modified: bytes | None) -> bool:
         # the other condition is not looked at then (RFC 9110, section 13.1.3)
         if tag is None:
             return False
-        joined = ", ".join(ex.header_list(b"if-none-match")).encode("latin-1")
-        wanted = tag.removeprefix(b"W/")
-        tags = (one.strip().removeprefix(b"W/") for one in joined.split(b","))
-        return joined.strip() == b"*" or wanted in tags
+        joined = ", ".join(ex.header_list(b"if-none-match"))
+        return names_tag(joined, tag.decode("latin-1"), is_there=True)
     since = ex.header_map.get(b"if-modified-since")
     return since is not None and modified is not None and _is_no_later(modified, since)
 

@@ -241,7 +241,7 @@ class Stages:
                 is_certain = is_certain and stage.keeps_headers
             asked.append(stage)
         lines = self._kept(ex) if is_certain else None
-        is_conditional = not self._conditional.isdisjoint(ex.header_map)
+        is_conditional = self._is_conditional(ex)
         learnt = (_enters_of(asked, is_direct=True), lines, is_conditional)
         repeated[self] = learnt
         return learnt
@@ -280,12 +280,15 @@ class Stages:
         return reply
 
     def changed(self, ex: Exchange, reply: Reply) -> Reply:
-        if len(reply[2]) >= self._smallest or not self._conditional.isdisjoint(ex.header_map):
+        if len(reply[2]) >= self._smallest or self._is_conditional(ex):
             for change in self._replies:
                 reply = change(ex, reply)
         for head in self._heads:
             head(ex, reply[0], reply[1])
         return reply
+
+    def _is_conditional(self, ex: Exchange) -> bool:
+        return bool(self._conditional) and not self._conditional.isdisjoint(ex.header_map)
 
     def finish(self, ex: Exchange, status: int, headers: RawHeaders) -> None:
         for head in self._last_heads:
@@ -297,7 +300,7 @@ class Stages:
         if (repeated := ex.repeated) is not None:
             _, lines, is_conditional = repeated[self]
         elif size is not None:
-            is_conditional = not self._conditional.isdisjoint(ex.header_map)
+            is_conditional = self._is_conditional(ex)
         if size is not None and (size >= self._smallest or is_conditional or self._heads):
             return None
         if len(headers) != 2 or headers[1] is not JSON_TYPE:
