@@ -350,6 +350,7 @@ class DirectExchange(Exchange):
             self._note_begun(status)
             return
         lines: bytes | None = None
+        content_type = b""
         if (
             len(headers) > 1
             and isinstance(kind := headers[1], MadeHere)

@@ -296,11 +296,11 @@ class Stages:
         headers += self._missing(headers)
 
     def lines(self, ex: Exchange, headers: RawHeaders, size: int | None) -> bytes | None:
-        lines: bytes | None = None
+        lines: bytes | None
         if (repeated := ex.repeated) is not None:
             _, lines, is_conditional = repeated[self]
-        elif size is not None:
-            is_conditional = self._is_conditional(ex)
+        else:
+            lines, is_conditional = None, size is not None and self._is_conditional(ex)
         if size is not None and (size >= self._smallest or is_conditional or self._heads):
             return None
         if len(headers) != 2 or headers[1] is not JSON_TYPE:
