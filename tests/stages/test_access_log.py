@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Sequence
@@ -14,7 +15,7 @@ from trivium import App, WebSocket
 from trivium.responding import StreamingResponse
 from trivium.stages.access_log import Access, AccessLog, json_lines
 from trivium.stages.request_id import RequestId
-from trivium.testing import TestClient
+from trivium.testing import AsyncTestClient, TestClient
 
 
 def make_app(*stages: Any) -> App:
@@ -114,13 +115,39 @@ def test_what_is_left_is_written_when_the_application_stops() -> None:
     assert [one.path for one in seen] == ["/flights/1"]
 
 
-def test_a_batch_is_written_after_a_while() -> None:
+def test_each_batch_is_written_after_a_while() -> None:
     written = threading.Event()
-    client = TestClient(make_app(AccessLog(lambda batch: written.set(), interval=0.01)))
+    app = make_app(AccessLog(lambda batch: written.set(), interval=0.01))
 
-    with client:
-        client.get("/flights/1")
-        assert written.wait(10)
+    # in two event loops
+    for _ in range(2):
+        with TestClient(app) as client:
+            for _ in range(3):
+                written.clear()
+                client.get("/flights/1")
+                assert written.wait(10)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_one_timer_is_enough_for_many_batches(
+    monkeypatch: pytest.MonkeyPatch, anyio_backend: str
+) -> None:
+    delays: list[float] = []
+    loop = asyncio.get_running_loop()
+    call_later = loop.call_later
+
+    def noted(delay: float, *rest: Any) -> Any:
+        delays.append(delay)
+        return call_later(delay, *rest)
+
+    monkeypatch.setattr(loop, "call_later", noted)
+    seen: list[Access] = []
+    async with AsyncTestClient(make_app(AccessLog(seen.extend, interval=3600))) as client:
+        for _ in range(350):
+            await client.get("/flights/1")
+
+    assert delays.count(3600) == 1
+    assert len(seen) == 350
 
 
 def test_a_sink_that_fails_does_not_end_the_log(capsys: pytest.CaptureFixture[str]) -> None:

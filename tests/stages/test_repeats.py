@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import AsyncIterator
+from types import FrameType
 
 import pytest
 
+from tests.server.inprocess import hosted
 from tests.stages.conftest import Entrance, by_socket
 from trivium import App, Request
 from trivium.exchange import Exchange
 from trivium.responding import JSONResponse, PlainTextResponse, Response
+from trivium.server.protocol import DirectProtocol
 from trivium.stages.body_limit import BodyLimit
 from trivium.stages.cors import CORS
 from trivium.stages.hosts import TrustedHosts
@@ -20,6 +25,7 @@ from trivium.stages.stage import Stage
 # The direct protocol knows a head again from the third time on.
 TIMES = 6
 PAGE = "https://page.example"
+STAGES = os.path.join("trivium", "stages")
 
 
 def make_app(*stages: Stage) -> App:
@@ -193,3 +199,40 @@ def test_a_header_that_the_application_sets_is_not_sent_twice(entrance: Entrance
                 reply = client.get(path)
                 assert reply.headers.get_list("referrer-policy") == ["no-referrer"]
                 assert reply.headers.get_list("x-content-type-options") == ["nosniff"]
+
+
+def test_few_calls_are_made_for_a_request_like_the_one_before() -> None:
+    app = App()
+    app.production(allowed_hosts=["example.com"], cors_origins=[PAGE], access_log=False)
+    requests: list[list[str]] = []
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        code = frame.f_code
+        if event == "call" and STAGES in code.co_filename:
+            if code.co_qualname == "Stages.serve":
+                requests.append([])
+            if requests:
+                requests[-1].append(code.co_qualname)
+
+    @app.get("/hello")
+    async def hello() -> dict[str, str]:
+        return {"hello": "world"}
+
+    with hosted(DirectProtocol, lambda seen: app) as host:
+        before = sys.getprofile()
+        sys.setprofile(note)
+        try:
+            result = host.run([b"GET /hello HTTP/1.1\r\nHost: example.com\r\n\r\n"] * TIMES)
+        finally:
+            sys.setprofile(before)
+
+    assert result.written.count(b"200 OK") == TIMES
+    assert requests[-1] == [
+        "Stages.serve",
+        "RequestId.enter",
+        "_page_of.<locals>.enter",
+        "Stages.lines",
+        "RequestId.line",
+        "Stages.sent",
+        "Metrics.leave",
+    ]

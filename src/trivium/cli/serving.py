@@ -17,7 +17,6 @@ DEV_DEFAULTS = {
     "reload": True,
     # An event stream that a browser holds open must not hold up the next start.
     "graceful_timeout": 1.0,
-    "shutdown_delay": 0.0,
 }
 INTERRUPTED = 130  # what a shell expects of a program that Ctrl+C has stopped
 

@@ -138,6 +138,8 @@ class _Writer:
         self._queued = 0
         self._dropped = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """Whose timer it is."""
 
     def write_soon(self) -> None:
         """Something waits: it is written within the interval, and at once if it is much."""
@@ -150,7 +152,14 @@ class _Writer:
             # not on asyncio
             self._hand_over(None)
             return
-        self._timer = loop.call_later(self._interval, self._hand_over, None)
+        if self._timer is None or self._loop is not loop:
+            self._loop = loop
+            self._timer = loop.call_later(self._interval, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        if loop is self._loop:
+            self._timer = None
+        self._hand_over(None)
 
     def flush(self) -> None:
         done = threading.Event()
