@@ -3,8 +3,9 @@
 project.py                    which database, which tables, which files
 scripts.py, context.py        the graph of the files; Alembic's environment
 difference.py                 what the models ask of the database: scratch.py and facts.py read
-                              both, compare.py and enums.py find, renames.py and questions.py
-                              ask, ordering.py puts in order, types.py writes types
+                              both, compare.py, keys.py, checks.py and enums.py find, renames.py
+                              and questions.py ask, ordering.py puts in order, types.py writes
+                              types
 maker.py, files.py            a migration is written
 runner.py, lock.py            migrations are run: sqlite.py, journal.py, progress.py, data.py
 recorder.py                   what a migration does, without doing it: for lint.py, merging.py,

@@ -6,6 +6,7 @@ them on both sides (``facts.py``), so that nothing that is the same is seen as a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from alembic.util import DispatchPriority, PriorityDispatchResult, sqla_compat
 from sqlalchemy import CheckConstraint, Column, Dialect, Identity, Index, Table, text, types
 from sqlalchemy.sql.naming import conv
 
-from trivium.db.migrations.errors import MigrationError
+from trivium.db.migrations.checks import ExchangeChecksOp
 from trivium.db.migrations.facts import Facts, index_parts
 from trivium.db.migrations.keys import exchanged
 from trivium.db.migrations.scratch import Comparison
@@ -192,7 +193,7 @@ def compare_checks(both: BothTables) -> None:
         if actual[name] == wanted[name]:
             del actual[name], wanted[name]
     _match_unnamed(actual, wanted)
-    _refuse_unnamed(both.facts, table)
+    both.operations.extend(_unnamed(both))
     declared = _declared_checks(both.wanted, both.context.dialect)
     for name, condition in actual.items():
         constraint = CheckConstraint(text(bare_condition(condition)), name=conv(name))
@@ -233,16 +234,12 @@ def _chosen(name: str, other: str) -> bool:
     return name.rstrip("0123456789") == other.rstrip("0123456789")
 
 
-def _refuse_unnamed(pair: tuple[Facts, Facts], table: str) -> None:
-    actual, wanted = (sorted(facts.unnamed_checks) for facts in pair)
-    if actual != wanted:
-        changed = next(iter(set(actual) ^ set(wanted)), wanted and wanted[0])
-        raise MigrationError(
-            f"A CHECK of {table} that has no name has changed, and SQLite cannot tell it from "
-            f"others: CHECK ({changed}).\n"
-            f"  Name it, or give the MetaData a naming_convention, and write this one migration "
-            f"by hand:  trivium makemigrations --empty"
-        )
+def _unnamed(both: BothTables) -> list[Any]:
+    """What exchanges the CHECKs without a name that only one side has."""
+    left = Counter(both.facts[0].unnamed_checks)
+    left.subtract(both.facts[1].unnamed_checks)
+    gone, new = sorted((+left).elements()), sorted((-left).elements())
+    return [ExchangeChecksOp(both.name, gone, new, schema=both.schema)] if gone or new else []
 
 
 def _declared_checks(table: Table, dialect: Dialect) -> dict[str, Any]:

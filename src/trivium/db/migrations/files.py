@@ -13,6 +13,7 @@ from alembic.autogenerate import render
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
 
+from trivium.db.migrations.checks import ExchangeChecksOp
 from trivium.db.migrations.errors import MigrationError
 
 NAME_LIMIT = 32
@@ -176,6 +177,8 @@ def _words(operation: Any) -> list[str]:
             return [f"comment on {operation.table_name}"]
         case ops.ExecuteSQLOp():
             return ["fill in values"]
+        case ExchangeChecksOp():
+            return [f"exchange checks of {operation.table_name}"]
     return [" ".join(str(part) for part in operation.to_diff_tuple()[:2]).replace("_", " ", 1)]
 
 

@@ -104,6 +104,9 @@ class SQLite(_Named, SQLiteImpl):
     rebuilding: Callable[[str], None] | None = None
     """Told the name of each table before it is rebuilt."""
 
+    exchanged_checks: tuple[list[str], list[str]] = ([], [])
+    """The CHECKs without a name that the next rebuilding leaves out, and those that it adds."""
+
     def requires_recreate_in_batch(self, batch_op: BatchOperationsImpl) -> bool:
         if super().requires_recreate_in_batch(batch_op):
             return True
@@ -150,11 +153,17 @@ class SQLite(_Named, SQLiteImpl):
         # that is read from SQLite has any.
         columns = {column.name for column in table.columns}
         gone = columns - {column.name for column in new.columns}
+        left_out, added = list(self.exchanged_checks[0]), self.exchanged_checks[1]
         for check in table.constraints:
             if isinstance(check, CheckConstraint) and check.name is None:
                 condition: Any = check.sqltext
-                if not any(mentions(condition.text, name) for name in gone):
+                said = " ".join(condition.text.split())
+                if said in left_out:
+                    left_out.remove(said)
+                elif not any(mentions(said, name) for name in gone):
                     new.append_constraint(CheckConstraint(condition.text))
+        for said in added:
+            new.append_constraint(CheckConstraint(said))
         _without_parameters(new)
 
     def _keep_options(self, old: Table, new: Table) -> None:

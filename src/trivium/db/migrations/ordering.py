@@ -8,6 +8,7 @@ from typing import Any
 from alembic.operations import ops
 from sqlalchemy import Column, DefaultClause, Table, text
 
+from trivium.db.migrations.checks import ExchangeChecksOp
 from trivium.db.migrations.impls import verbatim
 from trivium.db.migrations.questions import Questions
 
@@ -55,11 +56,15 @@ def _taken_apart(change: ops.ModifyTableOps) -> list[Any]:
 
     Inside, SQLite would have to read an index back before it can drop it.
     """
-    before = [each for each in change.ops if isinstance(each, ops.DropIndexOp)]
-    after = [each for each in change.ops if isinstance(each, ops.CreateIndexOp)]
-    within = [
-        each for each in change.ops if not isinstance(each, ops.DropIndexOp | ops.CreateIndexOp)
-    ]
+    before: list[Any] = [each for each in change.ops if isinstance(each, ops.DropIndexOp)]
+    after: list[Any] = [each for each in change.ops if isinstance(each, ops.CreateIndexOp)]
+    apart = ops.DropIndexOp | ops.CreateIndexOp | ExchangeChecksOp
+    within = [each for each in change.ops if not isinstance(each, apart)]
+    for exchange in (each for each in change.ops if isinstance(each, ExchangeChecksOp)):
+        # what a CHECK says of a column that goes or comes has to go before it, and come after it
+        gone, new = exchange.parts() if within else (None, exchange)
+        before += [gone] if gone is not None else []
+        after += [new] if new is not None else []
     within.sort(key=_rank)
     keys = [each for each in within if _rank(each) == 0]
     if before and keys:

@@ -13,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import Script
 from sqlalchemy import Dialect
 
-from trivium.db.migrations import enums, operations
+from trivium.db.migrations import checks, enums, operations
 from trivium.db.migrations.context import context_in_writing
 from trivium.db.migrations.errors import MigrationError
 from trivium.db.migrations.project import Migrations
@@ -21,7 +21,7 @@ from trivium.db.migrations.project import Migrations
 __all__ = ["recorded", "table_of"]
 
 # These bring operations that a migration may use.
-_OPERATIONS = (enums, operations)
+_OPERATIONS = (checks, enums, operations)
 
 
 def recorded(
