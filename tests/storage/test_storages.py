@@ -209,6 +209,26 @@ async def test_a_disk_that_is_full_is_an_error_and_leaves_nothing(
     assert everything_in(local) == []
 
 
+async def test_a_directory_that_cannot_be_written_leaves_nothing(
+    local: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synchronised = os.fsync
+    calls: list[int] = []
+
+    def fails_for_the_directory(file: int) -> None:
+        calls.append(file)
+        if len(calls) == 2:
+            raise OSError(5, "Input/output error")
+        synchronised(file)
+
+    monkeypatch.setattr(os, "fsync", fails_for_the_directory)
+
+    with pytest.raises(StorageFailed, match="Input/output"):
+        await local.save("file", chunks(b"x"))
+
+    assert everything_in(local) == []
+
+
 async def test_a_file_system_without_links_still_does_not_overwrite(
     local: LocalStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import String
+from sqlalchemy import String, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from trivium.db import CASCADE, FileType, Model, SoftDelete, StoredFile, foreign_key
@@ -50,6 +50,15 @@ class Elsewhere(Base):
 
 class Nowhere(Base):
     scan: Mapped[StoredFile] = mapped_column(FileType(storage="nowhere"))
+
+
+class Labelled(Base):
+    label: Mapped[StoredFile | None] = mapped_column(FileType())
+
+
+@event.listens_for(Labelled, "before_insert")
+def labelled(mapper: Any, connection: Any, row: Labelled) -> None:
+    row.label = StoredFile(b"a label", filename="label.txt")
 
 
 class PlainBase(DeclarativeBase):

@@ -14,7 +14,17 @@ from pydantic import ValidationError
 from sqlalchemy import text
 from starlette.datastructures import Headers
 
-from tests.db.files.planes import OWN, Elsewhere, Letter, Note, Nowhere, Plain, Plane, Receipt
+from tests.db.files.planes import (
+    OWN,
+    Elsewhere,
+    Labelled,
+    Letter,
+    Note,
+    Nowhere,
+    Plain,
+    Plane,
+    Receipt,
+)
 from trivium import UploadFile
 from trivium.db import (
     Database,
@@ -135,6 +145,17 @@ async def test_classes_of_plain_sqlalchemy_have_files(
         await session.commit()
 
     assert storage.files == {}
+
+
+async def test_a_file_that_is_given_while_the_row_is_written_is_stored_too(
+    database: Database, storage: MemoryStorage
+) -> None:
+    async with database.session():
+        await Labelled.objects.create()
+
+        found = (await Labelled.objects.get()).label
+        assert found is not None
+        assert await found.read() == b"a label"
 
 
 async def test_many_are_stored_at_once(database: Database, storage: MemoryStorage) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any
 
 import pytest
@@ -20,8 +20,10 @@ from trivium.db import (
     Unavailable,
     UncommittedWork,
     atomic,
+    current_session,
     on_commit,
 )
+from trivium.db.units import Unit, entered
 from trivium.storage import MemoryStorage, StorageFailed
 
 
@@ -132,6 +134,40 @@ async def test_what_was_not_committed_leaves_no_file(
             assert len(storage.files) == 1
 
     assert await stored(database, storage) == []
+
+
+async def test_a_unit_that_is_abandoned_leaves_no_file(
+    database: Database, storage: MemoryStorage
+) -> None:
+    unit = Unit(database.databases)
+    with entered(unit):
+        session = current_session()
+        session.add(Plane(tail="N1", photo=png(b"1")))
+        await session.flush()
+        assert len(storage.files) == 1
+
+        await unit.abandon()
+
+    assert storage.files == {}
+
+
+async def test_no_connection_is_held_while_a_file_is_stored(
+    database: Database, storage: Faulty
+) -> None:
+    held: list[int] = []
+
+    async def chunks() -> AsyncIterator[bytes]:
+        held.append(database.engine.pool.checkedout())
+        yield b"1"
+
+    photo = png(b"")
+    assert photo.source is not None
+    photo.source.read = chunks
+    async with database.session():
+        await Plane.objects.create(tail="N1", photo=photo)
+
+    assert held == [0]
+    assert await stored(database, storage) == [b"1"]
 
 
 async def test_an_instance_can_be_saved_again_after_a_rollback(
