@@ -13,18 +13,20 @@ from sqlalchemy.orm import (
     Mapped,
     MappedColumn,
     Mapper,
+    RelationshipProperty,
     mapped_column,
     registry,
 )
 from sqlalchemy.orm.attributes import instance_dict, instance_state, manager_of_class, set_attribute
 
-from trivium.db.errors import DoesNotExist, FieldError, MultipleObjectsReturned
+from trivium.db.errors import DoesNotExist, FieldError, InvalidValue, MultipleObjectsReturned
 from trivium.db.loose import LateState
 from trivium.db.models.loading import make_explicit
 from trivium.db.models.meta import Options, options_of, snake_case
 from trivium.db.models.types import ANNOTATED_TYPES
 from trivium.db.models.validation import validator_of
 from trivium.db.queries.manager import Objects
+from trivium.db.queries.writing import with_key
 
 if TYPE_CHECKING:
     from trivium.db.queries.membership import Related
@@ -104,6 +106,8 @@ class Model(DeclarativeBase):
         """
         cls = type(self)
         validator = validator_of(cls)
+        if "pk" in values:
+            values = with_key(cls, values)
         columns = {name: values[name] for name in values if name in validator.names}
         for name, value in validator(columns).items():
             set_attribute(self, name, value)
@@ -279,9 +283,25 @@ def _annotated_key(base: type[Any]) -> bool:
     return False
 
 
+def _check_related(relation: RelationshipProperty[Any], name: str, value: Any) -> None:
+    """Raises ``InvalidValue`` for what is no instance of the other side, or no list of them."""
+    kind = relation.mapper.class_
+    if relation.uselist and not isinstance(value, list | tuple | set | dict):
+        raise InvalidValue(f"{name}={value!r} is not a list of {kind.__name__}")
+    others = value if relation.uselist else [] if value is None else [value]
+    for each in others.values() if isinstance(others, dict) else others:
+        if not isinstance(each, kind):
+            raise InvalidValue(
+                f"{name}={each!r} is not a {kind.__name__}\n"
+                "  a relation is set to instances; a key is the value of the column that holds it"
+            )
+
+
 def _set_other(instance: Any, cls: type[Any], name: str, value: Any) -> None:
     """Sets a relation, a synonym or a hybrid; columns have been set."""
     mapper: Mapper[Any] = inspect(cls)
+    if name in mapper.relationships:
+        _check_related(mapper.relationships[name], name, value)
     if name in mapper.all_orm_descriptors or hasattr(cls, name):
         setattr(instance, name, value)
         return

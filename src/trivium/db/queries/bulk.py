@@ -17,6 +17,7 @@ from trivium.db.errors import FieldError
 from trivium.db.execution import execute
 from trivium.db.files.keeping import file_names, removed_with, store
 from trivium.db.queries.expressions import Expression
+from trivium.db.queries.fitting import fit
 from trivium.db.queries.identity import key_of
 from trivium.db.queries.inserting_many import many_stored_directly
 from trivium.db.queries.saving import (
@@ -25,7 +26,7 @@ from trivium.db.queries.saving import (
     mark_written,
     refresh,
     resolved,
-    value_of,
+    take_in,
 )
 from trivium.db.transactions import atomic
 from trivium.db.units import current_unit
@@ -119,8 +120,8 @@ async def insert(
     return instances
 
 
-def _check_size(batch_size: int | None) -> None:
-    if batch_size is not None and batch_size < 1:
+def _check_size(batch_size: Any) -> None:
+    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
         raise FieldError(f"batch_size={batch_size} is not a number of rows")
 
 
@@ -175,6 +176,7 @@ async def _insert(
     rows = []
     for each in instances:
         values = instance_dict(each)
+        fit(each, values)
         rows.append({key: values.get(name) for key, name in pairs})
     database = current_unit().lane(using).database
     table = mapper.local_table
@@ -329,7 +331,8 @@ async def _update_computed(instance: Any, names: list[str], using: Any) -> None:
     """One row whose new values the database computes from the old ones."""
     mapper: Mapper[Any] = instance_state(instance).mapper
     keys = zip(mapper.primary_key, key_of(instance), strict=True)
-    values = {name: resolved(instance, name, value_of(instance, name)) for name in names}
+    given = instance_dict(instance)
+    values = {name: resolved(instance, name, given[name]) for name in names}
     statement = update(mapper.class_).where(*(column == key for column, key in keys))
     await execute(
         statement.values(values),
@@ -341,8 +344,9 @@ async def _update_computed(instance: Any, names: list[str], using: Any) -> None:
 
 def _row_of(instance: Any, names: list[str]) -> dict[str, Any]:
     key = key_of(instance)
+    values = take_in(instance, names)
     row = {f"_key{number}": part for number, part in enumerate(key)}
-    row.update({f"_{name}": value_of(instance, name) for name in names})
+    row.update({f"_{name}": values[name] for name in names})
     return row
 
 

@@ -32,8 +32,9 @@ def python_type_of(kind: TypeEngine[Any]) -> Any:
         return kind.enum_class
     if isinstance(kind, sqltypes.JSON | sqltypes.ARRAY | sqltypes.NullType):
         return None
-    if type(kind).__name__ == "UtcDateTime":
-        return datetime
+    if isinstance(kind, sqltypes.TypeDecorator):
+        # of any other one the type itself alone knows
+        return datetime if type(kind).__name__ == "UtcDateTime" else None
     try:
         found = kind.python_type
     except NotImplementedError:

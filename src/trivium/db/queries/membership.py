@@ -9,9 +9,10 @@ from sqlalchemy import Table, and_, delete, insert, select
 from sqlalchemy.orm import Mapper, RelationshipProperty
 from sqlalchemy.orm.attributes import instance_dict, instance_state
 
-from trivium.db.errors import FieldError, InvalidValue
+from trivium.db.errors import DoesNotExist, FieldError, InvalidValue
 from trivium.db.execution import execute
 from trivium.db.queries.fetching import relations_of
+from trivium.db.queries.fitting import fitted
 from trivium.db.queries.identity import key_of
 from trivium.db.queries.paths import is_many
 from trivium.db.queries.saving import database_of
@@ -119,12 +120,19 @@ class Related:
         kind = self._target.class_
         for each in others:
             if not hasattr(each, "_sa_instance_state"):
-                found.append(each)
+                found.append(self._key(each))
                 continue
             if not isinstance(each, kind):
                 raise InvalidValue(f"{each!r} is not a {kind.__name__}")
             found.append(key_of(each)[0])
         return list(dict.fromkeys(found))
+
+    def _key(self, value: Any) -> Any:
+        """A key as it was given, in the type of its column."""
+        columns = self._target.primary_key
+        if value is None or len(columns) != 1:
+            raise InvalidValue(f"{value!r} is not the key of a {self._target.class_.__name__}")
+        return fitted(value, columns[0].type, columns[0].name)
 
     def _between(self) -> tuple[Table, dict[str, Any], str]:
         """The table in between, its columns of the instance with their values, and the other."""
@@ -182,7 +190,11 @@ class Related:
                     for local, remote in self._relation.synchronize_pairs
                 }
             )
-        await query.update(**values)
+        count = await query.update(**values)
+        if here and count < len(keys):
+            kind = self._target.class_
+            missing = getattr(kind, "DoesNotExist", DoesNotExist)
+            raise missing(f"Of {len(keys)} {kind.__name__} to add, {count} are there")
 
     async def _tell(self, action: str, keys: list[Any]) -> None:
         kind = type(self._instance)

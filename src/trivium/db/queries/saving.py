@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from itertools import chain
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import ColumnElement, and_, event, inspect, update
 from sqlalchemy.orm import Mapper
@@ -22,6 +23,7 @@ from trivium.db.files.keeping import file_names, removed_with, store
 from trivium.db.queries.context import Context
 from trivium.db.queries.expressions import Expression
 from trivium.db.queries.fetching import Prefetch, load_relations
+from trivium.db.queries.fitting import fit
 from trivium.db.queries.identity import key_of
 from trivium.db.queries.inserting import stored_directly
 from trivium.db.queries.paths import column_names, local_key
@@ -39,7 +41,7 @@ __all__ = [
     "refresh",
     "resolved",
     "save",
-    "value_of",
+    "take_in",
 ]
 
 
@@ -110,7 +112,7 @@ def column_of(model: type[Any], name: str, where: str) -> str:
         return local[1]
     raise FieldError(
         f"{where}: {model.__name__} has no column {name!r}",
-        name=name,
+        name=str(name),
         known=column_names(mapper),
     )
 
@@ -119,32 +121,45 @@ def _checked(model: type[Any], names: list[str]) -> list[str]:
     return list(dict.fromkeys(column_of(model, name, "update_fields") for name in names))
 
 
-def value_of(instance: Any, name: str) -> Any:
-    """The value of a column as it stands in the instance, or in what it has been tied to."""
+def holders(mapper: Mapper[Any]) -> dict[str, list[tuple[str, str]]]:
+    """The columns that hold references: for each the relations, and what they refer to there."""
+    found = _HOLDERS.get(mapper)
+    if found is None:
+        found = _HOLDERS[mapper] = {}
+        for relation in mapper.relationships:
+            if (local := local_key(relation)) is not None:
+                found.setdefault(local[1], []).append((relation.key, local[0]))
+    return found
+
+
+_HOLDERS: WeakKeyDictionary[Mapper[Any], dict[str, list[tuple[str, str]]]] = WeakKeyDictionary()
+
+
+def take_in(instance: Any, names: list[str]) -> dict[str, Any]:
+    """The values of an instance, with those columns as they are to be written.
+
+    A reference is what the relation has been set to; every value fits its column.
+    """
     state = instance_state(instance)
     values = instance_dict(instance)
-    for relation in state.mapper.relationships:
-        if relation.key in state.committed_state and relation.key in values:
-            local = local_key(relation)
-            if local is not None and local[1] == name:
-                other = values[relation.key]
-                values[name] = None if other is None else getattr(other, local[0])
-    if name not in values:
-        # says how it is loaded
-        getattr(instance, name)
-    return values[name]
+    references = holders(state.mapper)
+    for name in names:
+        for relation, target in references.get(name, ()):
+            if relation in state.committed_state and relation in values:
+                other = values[relation]
+                values[name] = None if other is None else getattr(other, target)
+        if name not in values:
+            # says how it is loaded
+            getattr(instance, name)
+    fit(instance, names)
+    return values
 
 
-def mark_written(instance: Any, names: Collection[str]) -> None:
+def mark_written(instance: Any, names: list[str]) -> None:
     """Notes that columns are in the database as they stand in the instance."""
     state = instance_state(instance)
-    tied = [
-        relation.key
-        for relation in state.mapper.relationships
-        if relation.key in state.committed_state
-        and (local := local_key(relation)) is not None
-        and local[1] in names
-    ]
+    references = holders(state.mapper)
+    tied = [each for name in names for each, _ in references.get(name, ())]
     state._commit(state.dict, [*names, *tied])
 
 
@@ -160,10 +175,11 @@ def resolved(instance: Any, name: str, value: Any) -> Any:
     return element
 
 
-def _resolve_expressions(own: SyncSession, context: Any, instances: Any) -> None:
-    """``flight.delay = F("delay") + 1`` is computed by the database, not from what is loaded."""
+def _complete(own: SyncSession, context: Any, instances: Any) -> None:
+    """Has values fit their columns, and ``F("delay") + 1`` be computed by the database."""
     computed = own.info.setdefault(COMPUTED, [])
     for instance in (*own.new, *own.dirty):
+        fit(instance, instance_state(instance).committed_state)
         values = instance_dict(instance)
         names = [name for name, value in values.items() if isinstance(value, Expression)]
         for name in names:
@@ -179,7 +195,7 @@ def _read_computed(own: SyncSession, context: Any) -> None:
 
 
 COMPUTED = "trivium_computed"
-event.listen(SyncSession, "before_flush", _resolve_expressions)
+event.listen(SyncSession, "before_flush", _complete)
 event.listen(SyncSession, "after_flush_postexec", _read_computed)
 
 
@@ -225,7 +241,8 @@ async def _update_columns(instance: Any, names: list[str], using: Any) -> None:
         kept = [instance_dict(instance)[name] for name in files]
         table = mapper.local_table
         await removed_with(table, condition, lane, columns=files.values(), but=kept)
-    values = {name: resolved(instance, name, value_of(instance, name)) for name in names}
+    given = take_in(instance, names)
+    values = {name: resolved(instance, name, given[name]) for name in names}
     statement = update(model).where(condition).values(values)
     result: Any = await execute(
         statement, using=using, write=True, options={"synchronize_session": False}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, cast
 
 from sqlalchemy import ColumnElement, and_, select, tuple_, update
@@ -15,10 +15,10 @@ from trivium.db.files.keeping import file_names, refuse_file, removed_with
 from trivium.db.queries import bulk
 from trivium.db.queries.aggregates import Aggregate
 from trivium.db.queries.chain import M, R
-from trivium.db.queries.coercion import coerced
 from trivium.db.queries.compiler import _Compilation
 from trivium.db.queries.context import Context, _key_if_instance
 from trivium.db.queries.expressions import Expression, operand_of
+from trivium.db.queries.fitting import fitted
 from trivium.db.queries.paths import column_names, local_key, mapper_of
 from trivium.db.queries.reading import Reading
 from trivium.db.queries.saving import save
@@ -26,7 +26,7 @@ from trivium.db.queries.state import State
 from trivium.db.transactions import atomic
 from trivium.db.units import current_unit
 
-__all__ = ["Writing"]
+__all__ = ["Writing", "with_key"]
 
 
 class Writing(Reading[M, R], Generic[M, R]):
@@ -83,7 +83,7 @@ class Writing(Reading[M, R], Generic[M, R]):
             found, created = await query.get_or_create(for_new, **lookups)
             if created:
                 return found, True
-            for name, value in _with_key(self._state.model, _called(defaults)).items():
+            for name, value in with_key(self._state.model, _called(defaults)).items():
                 _set(found, name, value)
             await save(found, using=self._state.using)
             return found, False
@@ -188,22 +188,26 @@ def _values_of(
     """The values of a new row: lookups that say equal, and defaults."""
     plain = {name.removesuffix("__exact"): value for name, value in lookups.items()}
     found = {name: value for name, value in plain.items() if "__" not in name}
-    return _with_key(model, {**found, **_called(defaults)})
+    return with_key(model, {**found, **_called(defaults)})
 
 
-def _with_key(model: type[Any], values: dict[str, Any]) -> dict[str, Any]:
+def with_key(model: type[Any], values: dict[str, Any]) -> dict[str, Any]:
     """Values of which one may be called ``pk``."""
     if "pk" not in values:
         return values
     mapper = mapper_of(model)
     names = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
     key = values["pk"] if len(names) > 1 else (values["pk"],)
+    if not isinstance(key, tuple | list) or len(key) != len(names):
+        raise FieldError(f"pk={key!r} is not a key of {model.__name__}: {', '.join(names)}")
     rest = {name: value for name, value in values.items() if name != "pk"}
     return {**dict(zip(names, key, strict=True)), **rest}
 
 
 def _called(defaults: dict[str, Any] | None) -> dict[str, Any]:
     """Defaults may be callables, which are called only when they are needed."""
+    if defaults is not None and not isinstance(defaults, Mapping):
+        raise FieldError(f"defaults={defaults!r} are not values by name: {{'name': 'new'}}")
     return {
         name: cast("Callable[[], Any]", value)() if callable(value) else value
         for name, value in (defaults or {}).items()
@@ -254,6 +258,15 @@ def _is_late(annotation: Any) -> bool:
     return bool(annotation.expression.has(Window))
 
 
+def _check_columns(name: str, value: Any) -> None:
+    """Raises ``FieldError`` for a query that gives more than one column."""
+    state = getattr(value, "_state", None)
+    if isinstance(state, State) and state.output != "instance" and len(state.values or ()) != 1:
+        raise FieldError(
+            f"update({name}=...): a query of one column is a value: .values({name!r})[:1]"
+        )
+
+
 def _assigned(state: State, name: str, value: Any) -> list[tuple[str, Any]]:
     """One keyword of an update: the attribute and its value."""
     mapper = mapper_of(state.model)
@@ -270,6 +283,7 @@ def _assigned(state: State, name: str, value: Any) -> list[tuple[str, Any]]:
             known=column_names(mapper),
         )
     if isinstance(value, Expression) or hasattr(value, "_state"):
+        _check_columns(name, value)
         expression = operand_of(value)
         if expression.has(Aggregate):
             raise FieldError(f"update({name}={value!r}): an aggregate is not one value of a row")
@@ -286,4 +300,4 @@ def _assigned(state: State, name: str, value: Any) -> list[tuple[str, Any]]:
         return [(name, value)]
     if value is None and not getattr(column, "nullable", True):
         raise FieldError(f"update({name}=None): the column cannot be NULL")
-    return [(name, coerced(value, column.type, name))]
+    return [(name, fitted(value, column.type, name))]
