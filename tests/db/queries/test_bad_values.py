@@ -86,6 +86,8 @@ REFUSED = [
     'await Tag.objects.create(name="x", flights=[1])',
     'await Tag.objects.create(name="x", flights=None)',
     'await Flight.objects.update(airline=Airline(code="ZZ", name="z"))',
+    "await Flight.objects.update(plane=await Tag.objects.get(id=1))",
+    "await Flight.objects.update(airline=[5])",
     FIRST + 'await flight.related("tags").add("x")',
     FIRST + 'await flight.related("tags").add(None)',
     FIRST + 'await flight.related("tags").add([1])',

@@ -9,7 +9,13 @@ from sqlalchemy import ColumnElement, and_, select, tuple_, update
 from sqlalchemy.orm import aliased
 from sqlalchemy.orm.attributes import set_attribute
 
-from trivium.db.errors import DoesNotExist, FieldError, IntegrityFailure, NotSupported
+from trivium.db.errors import (
+    DoesNotExist,
+    FieldError,
+    IntegrityFailure,
+    InvalidValue,
+    NotSupported,
+)
 from trivium.db.execution import execute
 from trivium.db.files.keeping import file_names, refuse_file, removed_with
 from trivium.db.queries import bulk
@@ -272,8 +278,12 @@ def _assigned(state: State, name: str, value: Any) -> list[tuple[str, Any]]:
     mapper = mapper_of(state.model)
     relation = mapper.relationships.get(name)
     if relation is not None and (local := local_key(relation)) is not None:
-        key = None if value is None else getattr(value, local[0], _key_if_instance(value))
-        return [(local[1], key)]
+        if hasattr(value, "_sa_instance_state"):
+            kind = relation.mapper.class_
+            if not isinstance(value, kind):
+                raise InvalidValue(f"update({name}={value!r}): it is not a {kind.__name__}")
+            value = getattr(value, local[0], _key_if_instance(value))
+        return _assigned(state, local[1], value)
     if name == "pk" and len(mapper.primary_key) == 1:
         name = mapper.get_property_by_column(mapper.primary_key[0]).key
     if name not in mapper.column_attrs:
