@@ -110,7 +110,9 @@ def _verdicts(rounds: dict[str, list[dict[str, float]]]) -> list[str]:
     for operation in OPERATIONS:
         name = operation.name
         ratio = median(own[name] / base[name] for own, base in zip(mine, raw, strict=True))
-        verdict = "met" if ratio <= operation.goal else "MISSED"
+        goal = operation.goal
+        verdict = "met" if goal is None or ratio <= goal else "MISSED"
+        wanted = "" if goal is None else f", at most {goal}: {verdict}"
         spent = median(own[name] for own in mine)
         ahead = [
             PROGRAMS[peer]
@@ -119,9 +121,7 @@ def _verdicts(rounds: dict[str, list[dict[str, float]]]) -> list[str]:
             and median(each[name] for each in figures) <= spent
         ]
         behind = f"; behind {', '.join(ahead)}" if ahead else "; ahead of every other library"
-        lines.append(
-            f"- {operation.title}: {ratio:.2f}, at most {operation.goal}: {verdict}{behind}"
-        )
+        lines.append(f"- {operation.title}: {ratio:.2f}{wanted}{behind}")
     return lines
 
 

@@ -25,7 +25,7 @@ async def _done(result: Any) -> Any:
 
 
 def _arguments(program: Any, operation: Operation) -> Callable[[int], Any]:
-    if operation.name == "one":
+    if operation.name in ("one", "change"):
         return lambda number: 1 + number * 7919 % ROWS
     if operation.name == "twenty":
         return lambda number: CARRIERS[number % len(CARRIERS)]
@@ -65,8 +65,12 @@ async def _checked(program: Any) -> None:
     value = found["carrier"] if isinstance(found, dict) else found.carrier
     rows = await _done(program.twenty("AA"))
     key = await _done(program.insert(row(1)))
-    if (value, len(rows), key > 0) != (row(4)["carrier"], 20, True):
-        raise SystemExit(f"{program.__name__} does something else: {value}, {len(rows)}, {key}")
+    distance = await _done(program.change(key))
+    changed = await _done(program.one(key))
+    stored = changed["distance"] if isinstance(changed, dict) else changed.distance
+    found_out = (value, len(rows), key > 0, distance, stored)
+    if found_out != (row(4)["carrier"], 20, True, row(1)["distance"] + 1, distance):
+        raise SystemExit(f"{program.__name__} does something else: {found_out}")
 
 
 async def _run(program: Any, url: str) -> dict[str, float]:

@@ -200,10 +200,10 @@ async def test_what_is_read_can_be_inspected_changed_and_carried_elsewhere(
     assert inspect(gates[2]).detached
     assert (carried.id, carried.name, inspect(carried).identity) == (1, "G1", (1,))
     assert (copied.id, inspect(copied).identity) == (2, (2,))
-    async with database.session() as session:
+    async with database.session():
         carried.name = "carried"
         await carried.save()
-        assert carried in session
+        assert await Gate.objects.get(id=1) is carried
     async with database.session():
         assert (await Gate.objects.get(id=1)).name == "carried"
 

@@ -28,6 +28,11 @@ async def insert(values: dict[str, Any]) -> int:
     return int((await Flight.objects.acreate(**values)).id)
 
 
+async def change(key: int) -> int:
+    # a transaction of Django's is synchronous
+    return await sync_to_async(django_models.change)(key)
+
+
 def prepared(rows: list[dict[str, Any]]) -> list[Flight]:
     return [Flight(**row) for row in rows]
 

@@ -32,7 +32,7 @@ def configure(url: str) -> None:
 
 configure(os.environ["BENCH_DATABASE"])
 
-from django.db import connection, models  # noqa: E402  # after the settings
+from django.db import connection, models, transaction  # noqa: E402  # after the settings
 
 
 class Flight(models.Model):
@@ -68,6 +68,14 @@ def twenty(carrier: str) -> list[Any]:
 
 def insert(values: dict[str, Any]) -> int:
     return int(Flight.objects.create(**values).id)
+
+
+def change(key: int) -> int:
+    with transaction.atomic():
+        flight = Flight.objects.get(id=key)
+        flight.distance += 1
+        flight.save()
+        return int(flight.distance)
 
 
 def prepared(rows: list[dict[str, Any]]) -> list[Flight]:

@@ -64,6 +64,14 @@ async def insert(values: dict[str, Any]) -> int:
     return int(flight.id)
 
 
+async def change(key: int) -> int:
+    async with engine.transaction():
+        flight = await Flight.objects().get(Flight.id == key)
+        flight.distance += 1
+        await flight.save()
+        return int(flight.distance)
+
+
 def prepared(rows: list[dict[str, Any]]) -> list[Flight]:
     return [Flight(**row) for row in rows]
 

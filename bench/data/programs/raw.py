@@ -13,6 +13,8 @@ TWENTY = f"SELECT id, {', '.join(COLUMNS)} FROM {TABLE} WHERE carrier = $1 ORDER
 MARKS = ", ".join(f"${index}" for index in range(1, len(COLUMNS) + 1))
 INSERT = f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) VALUES ({MARKS})"
 
+CHANGE = f"UPDATE {TABLE} SET distance = $1 WHERE id = $2"
+
 
 async def open(url: str) -> None:
     global pool
@@ -37,6 +39,15 @@ async def insert(values: dict[str, Any]) -> int:
     async with pool.acquire() as connection, connection.transaction():
         key: int = await connection.fetchval(f"{INSERT} RETURNING id", *values.values())
     return key
+
+
+async def change(key: int) -> int:
+    async with pool.acquire() as connection, connection.transaction():
+        row = dict(await connection.fetchrow(ONE, key))
+        row["distance"] += 1
+        await connection.execute(CHANGE, row["distance"], key)
+    distance: int = row["distance"]
+    return distance
 
 
 def prepared(rows: list[dict[str, Any]]) -> list[Any]:

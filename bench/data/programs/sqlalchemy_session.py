@@ -57,6 +57,14 @@ async def insert(values: dict[str, Any]) -> int:
         return flight.id
 
 
+async def change(key: int) -> int:
+    async with Session() as session, session.begin():
+        flight = await session.get_one(Flight, key)
+        flight.distance += 1
+        await session.flush()
+        return flight.distance
+
+
 def prepared(rows: list[dict[str, Any]]) -> list[Flight]:
     return [Flight(**row) for row in rows]
 

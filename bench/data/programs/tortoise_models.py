@@ -4,6 +4,7 @@ from typing import Any
 
 from tortoise import Tortoise, fields
 from tortoise.models import Model
+from tortoise.transactions import in_transaction
 
 from bench.data.operations import TABLE
 
@@ -44,6 +45,14 @@ async def twenty(carrier: str) -> list[Any]:
 
 async def insert(values: dict[str, Any]) -> int:
     return int((await Flight.create(**values)).id)
+
+
+async def change(key: int) -> int:
+    async with in_transaction():
+        flight = await Flight.get(id=key)
+        flight.distance += 1
+        await flight.save()
+        return flight.distance
 
 
 def prepared(rows: list[dict[str, Any]]) -> list[Flight]:

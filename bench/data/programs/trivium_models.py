@@ -7,7 +7,7 @@ from sqlalchemy import DateTime, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bench.data.operations import TABLE
-from trivium.db import Database, Model
+from trivium.db import Database, Model, atomic
 
 database: Database
 
@@ -48,6 +48,14 @@ async def insert(values: dict[str, Any]) -> int:
     async with database.session():
         flight = await Flight.objects.create(**values)
         return flight.id
+
+
+async def change(key: int) -> int:
+    async with database.session(), atomic():
+        flight = await Flight.objects.get(id=key)
+        flight.distance += 1
+        await flight.save()
+        return flight.distance
 
 
 def prepared(rows: list[dict[str, Any]]) -> list[Flight]:

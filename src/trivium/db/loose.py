@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 from typing import Any
-from weakref import ref
+from weakref import WeakSet, ref
 
-from sqlalchemy.orm.attributes import manager_of_class
-
-__all__ = ["IDENTITY", "STATE", "LateState", "Loose"]
+__all__ = ["IDENTITY", "STATE", "Loose"]
 
 IDENTITY = "_sa_identity"
 """Where an object that was read without a session has what it is in the database."""
@@ -15,35 +13,31 @@ STATE = "_sa_instance_state"
 """Where SQLAlchemy has what it knows of an object."""
 
 
-class LateState:
-    """SQLAlchemy's state of an object, made when it is first asked for.
-
-    Reading columns does not ask, and most of what is read is never changed. Making the state takes
-    about as long as the rest of reading a row.
-    """
-
-    def __get__(self, instance: Any, owner: type[Any]) -> Any:
-        values = {} if instance is None else instance.__dict__
-        if (identity := values.get(IDENTITY)) is None:
-            raise AttributeError(f"{owner.__name__!r} has no attribute {STATE!r}")
-        manager: Any = manager_of_class(owner)
-        state = manager._state_constructor(instance, manager)
-        state.key = identity
-        # of two threads that ask at once one is the first
-        return values.setdefault(STATE, state)
-
-
 _SWEEP = 1000
 
 
-class Loose:
-    """Finds the object of a row again, as long as anybody else holds it."""
+class _Changed(set[Any]):
+    """States of objects with changes, which live on until these are written."""
 
-    __slots__ = ("_sweep_at", "known")
+    def add(self, state: Any) -> None:
+        super().add(state)
+        state._strong_obj = state.obj()
+
+
+class Loose:
+    """Finds the object of a row again, as long as anybody else holds it.
+
+    To the states of its objects it is what the identity map of a session is to those of others.
+    """
+
+    __slots__ = ("__weakref__", "_sweep_at", "changed", "created", "known")
 
     def __init__(self) -> None:
         self.known: dict[Any, ref[Any]] = {}
         """The objects, which live no longer for it, by their identity."""
+        self.changed = _Changed()
+        self.created: WeakSet[Any] = WeakSet()
+        """States of objects that were stored in the transaction."""
         self._sweep_at = _SWEEP
 
     def get(self, key: Any) -> Any:
@@ -55,6 +49,19 @@ class Loose:
         """Notes an object."""
         self.known[key] = ref(instance)
         self.sweep()
+
+    def watch(self, state: Any) -> None:
+        """Has changes of an object noted, which has to be one of these."""
+        state._instance_dict = ref(self)
+
+    @property
+    def _modified(self) -> _Changed:
+        """Where SQLAlchemy notes that an object was changed."""
+        return self.changed
+
+    def _fast_discard(self, state: Any) -> None:
+        """Called by SQLAlchemy when an object is gone."""
+        self.known.pop(state.key, None)
 
     def sweep(self) -> None:
         """Forgets those that are gone, where there may be many."""

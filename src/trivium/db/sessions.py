@@ -6,7 +6,7 @@ transaction to where they should go, and gives their connection back at once.
 
 import re
 from asyncio import current_task
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from functools import lru_cache, partial, wraps
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -61,6 +61,10 @@ class SyncSession(sqlalchemy.orm.Session):
             return bind  # type: ignore[no-any-return]  # an Engine or a Connection
         lane = self.lane
         reads = _only_reads(clause) and not self._flushing
+        if lane.held is not None:
+            if not reads:
+                lane.wrote = True
+            return lane.held.connection
         if lane.is_held:
             if not reads:
                 lane.wrote = True
@@ -190,6 +194,20 @@ class Session(AsyncSession):
         own = self.sync_session
         return own.get_transaction() is not None or bool(own.identity_map) or bool(own.new)
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether it holds no object and no savepoint, and nothing has failed."""
+        if "_options" in self.__dict__:
+            return True
+        own = self.sync_session
+        return not (own.identity_map or own._new or own.in_nested_transaction()) and own.is_active
+
+    def note_new(self, states: Iterable[Any]) -> None:
+        """Has objects that were stored in this transaction be new again where it is rolled back."""
+        transaction = self.sync_session._autobegin_t()
+        for state in states:
+            transaction._new[state] = True
+
     async def commit(self) -> None:
         """Commits what was written so far, and calls what waits for that.
 
@@ -220,6 +238,7 @@ class Session(AsyncSession):
     async def rollback_all(self) -> None:
         """Rolls back, whatever is open around."""
         await _rollback(self)
+        await self.lane.end_held(commit=False)
         # the session tells of a rollback only where something had begun
         await self.lane.forget()
 
@@ -248,9 +267,16 @@ class Session(AsyncSession):
             )
 
 
+def _joined(own: SyncSession) -> None:
+    if own.lane.held is not None and not own.in_nested_transaction():
+        # what began without the session is committed with it
+        own.connection()
+
+
 def _ended(own: SyncSession, transaction: sqlalchemy.orm.SessionTransaction) -> None:
     if transaction.parent is None:
         own.lane.is_open = own.lane.is_streaming = False
+        own.lane.release_held()
 
 
 _callbacks_before: WeakKeyDictionary[sqlalchemy.orm.SessionTransaction, int] = WeakKeyDictionary()
@@ -302,6 +328,7 @@ def _give_values_back(own: SyncSession, transaction: sqlalchemy.orm.SessionTrans
 
 
 event.listen(SyncSession, "after_transaction_create", _begun)
+event.listen(SyncSession, "before_commit", _joined)
 event.listen(SyncSession, "after_transaction_end", _ended)
 event.listen(SyncSession, "after_soft_rollback", _undone)
 event.listen(SyncSession, "after_rollback", _note_values)

@@ -133,15 +133,19 @@ class _Block:
             await lane.callbacks.run()
 
     async def _end_transaction(self, error: BaseException | None) -> None:
-        session = self.lane.session
+        lane = self.lane
         if error is None:
             try:
-                await session.commit_all()
+                if lane.is_used or lane.has_changes:
+                    await lane.session.commit_all()
+                else:
+                    # the session has no part in it
+                    await lane.end_held(commit=True)
             except BaseException:
-                await session.rollback_all()
+                await lane.session.rollback_all()
                 raise
         else:
-            await session.rollback_all()
+            await lane.session.rollback_all()
 
     async def _end_savepoint(
         self, savepoint: AsyncSessionTransaction, error: BaseException | None

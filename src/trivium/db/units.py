@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 
 from anyio import CancelScope
+from sqlalchemy.util.concurrency import greenlet_spawn
 
 from trivium.db.callbacks import Callbacks
 from trivium.db.errors import (
@@ -28,6 +29,7 @@ from trivium.db.errors import (
     UncommittedWork,
     UnknownDatabase,
 )
+from trivium.db.held import Held
 from trivium.db.loose import Loose
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ class Lane:
         "callbacks",
         "database",
         "depth",
+        "held",
         "is_open",
         "is_streaming",
         "unit",
@@ -80,6 +83,8 @@ class Lane:
         """Whether the unit has written, so that a replica may not know it yet."""
         self.user: object = None
         """The task that is using the session at this moment."""
+        self.held: Held | None = None
+        """The connection of a transaction that began without the session."""
         self.callbacks = Callbacks()
         self._session: Session | None = None
         self._loose: Loose | None = None
@@ -97,11 +102,35 @@ class Lane:
         return self._loose is not None
 
     def take_in(self, session: "Session") -> None:
-        """Gives the objects that were read without the session to it."""
+        """Gives the objects that were read or stored without the session to it."""
         loose, self._loose = self._loose, None
-        for instance in loose.living() if loose is not None else ():
+        if loose is None:
+            return
+        for instance in loose.living():
             if instance not in session:
                 session.add(instance)
+        if loose.created:
+            session.note_new(loose.created)
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether an object was changed that the session does not know yet."""
+        return self._loose is not None and bool(self._loose.changed)
+
+    def is_known_directly(self, saved: object = None) -> bool:
+        """Whether the transaction can go on, and what it has to do with is known without the
+        session, but for changes of the object with the state ``saved``."""
+        if self.held is not None:
+            if not self.held.is_usable or not (self._session is None or self._session.is_blank):
+                return False
+        elif self.is_used:
+            # the session has a connection of its own
+            return False
+        return self.has_no_changes_but(saved)
+
+    def has_no_changes_but(self, saved: object) -> bool:
+        """Whether no object was changed without the session but that with the state ``saved``."""
+        return not self.has_changes or self.loose.changed == {saved}
 
     @property
     def is_used(self) -> bool:
@@ -127,9 +156,19 @@ class Lane:
 
     async def end(self, error: BaseException | None, *, commit: bool) -> None:
         """Commits or rolls back, and gives the connection back whatever happens."""
+        if error is None and commit and self.has_changes:
+            self.take_in(self.session)
         session, self._session = self._session, None
         if session is None or not session.is_used:
-            # nothing was begun, so there is nothing to end
+            # what was begun was begun without the session
+            with CancelScope(shield=True):
+                try:
+                    await self.end_held(commit=error is None and commit)
+                except BaseException:
+                    await self.forget()
+                    raise
+                if error is not None:
+                    await self.forget()
             if error is None and self.callbacks:
                 await self.callbacks.run()
             return
@@ -150,6 +189,28 @@ class Lane:
         if error is None:
             await self.callbacks.run()
 
+    async def end_held(self, *, commit: bool) -> None:
+        """Ends the transaction that began without the session, which has no part in it."""
+        held = self.held
+        if held is None:
+            return
+        try:
+            if commit:
+                await held.commit()
+                if self._loose is not None:
+                    self._loose.created.clear()
+            else:
+                await held.rollback()
+        finally:
+            if self.held is not None:
+                await greenlet_spawn(self.release_held)
+
+    def release_held(self) -> None:
+        """Gives the connection back; what was not committed is undone."""
+        held, self.held = self.held, None
+        if held is not None:
+            held.release()
+
     async def abandon(self) -> None:
         """Gives the connection back; what was not committed is undone, and nobody is told."""
         session, self._session = self._session, None
@@ -163,8 +224,11 @@ class Lane:
 
     async def _close(self, session: "Session | None") -> None:
         try:
-            if session is not None:
-                await session.close()
+            try:
+                if session is not None:
+                    await session.close()
+            finally:
+                await self.end_held(commit=False)
         finally:
             if (pin := self.database.pinned) is not None:
                 pin.release(self)
@@ -252,7 +316,7 @@ class Unit:
 
     def begin_without_transaction(self) -> None:
         """Has each write commit by itself. Raises TransactionMisuse once a database was used."""
-        if any(lane.has_session for lane in self.lanes):
+        if any(lane.has_session or lane.held is not None for lane in self.lanes):
             raise TransactionMisuse(
                 "The transaction of this request has begun already: what turns it off has to come"
                 " before what uses the database"

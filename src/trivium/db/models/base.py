@@ -20,7 +20,7 @@ from sqlalchemy.orm import (
 from sqlalchemy.orm.attributes import instance_dict, instance_state, manager_of_class, set_attribute
 
 from trivium.db.errors import DoesNotExist, FieldError, InvalidValue, MultipleObjectsReturned
-from trivium.db.loose import LateState
+from trivium.db.late import LateState
 from trivium.db.models.loading import make_explicit
 from trivium.db.models.meta import Options, options_of, snake_case
 from trivium.db.models.types import ANNOTATED_TYPES

@@ -106,6 +106,7 @@ async def insert(
         if len(groups) == 1 and await many_stored_directly(mapper, *groups[0], lane):
             for each in tied:
                 lane.loose.keep(instance_state(each).key, each)
+                lane.loose.watch(instance_state(each))
             return instances
     async with atomic(using, savepoint=False) as session:
         if has_files:

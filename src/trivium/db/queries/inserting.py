@@ -1,7 +1,8 @@
-"""One new row, stored by one statement: on PostgreSQL by asyncpg, outside of transactions.
+"""One new row, stored by one statement: on PostgreSQL by asyncpg, past the session.
 
-PostgreSQL commits a single INSERT by itself, so there is no BEGIN and no COMMIT to wait for. What
-the database fills in comes back with it. A model or an instance that needs more is the session's.
+Outside of transactions PostgreSQL commits it by itself, so there is no BEGIN and no COMMIT to wait
+for. What the database fills in comes back with it. A model or an instance that needs more is the
+session's.
 """
 
 from __future__ import annotations
@@ -37,7 +38,11 @@ async def stored_directly(instance: Any, using: Any) -> bool:
     if rows is None:
         return False
     inserting.fill(instance, rows[0])
-    lane.loose.keep(instance_state(instance).key, instance)
+    state = instance_state(instance)
+    lane.loose.keep(state.key, instance)
+    lane.loose.watch(state)
+    if lane.is_held:
+        lane.loose.created.add(state)
     return True
 
 

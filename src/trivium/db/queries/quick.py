@@ -20,7 +20,8 @@ from sqlalchemy.orm.attributes import instance_state
 from sqlalchemy.types import TypeEngine
 
 from trivium.db.direct import fetched, may_go_directly
-from trivium.db.loose import IDENTITY, STATE, LateState
+from trivium.db.late import LateState
+from trivium.db.loose import IDENTITY, STATE
 from trivium.db.queries.plans import Plan
 from trivium.db.queries.state import State
 from trivium.db.units import Lane, current_unit

@@ -28,6 +28,7 @@ from trivium.db.queries.identity import key_of
 from trivium.db.queries.inserting import stored_directly
 from trivium.db.queries.paths import column_names, local_key
 from trivium.db.queries.state import State
+from trivium.db.queries.updating import updated_directly
 from trivium.db.sessions import UNDONE, SyncSession
 from trivium.db.signals import post_save, pre_save
 from trivium.db.transactions import atomic
@@ -64,8 +65,10 @@ async def save(
             raise FieldError("update_fields is for an instance that is stored already")
         return
     heard = pre_save.has_receivers(model) or post_save.has_receivers(model)
-    if created and not heard and await stored_directly(instance, using):
-        return
+    if fields is None and not heard:
+        directly = stored_directly if created else updated_directly
+        if await directly(instance, using):
+            return
     session = current_session(using)
     own: Any = session.sync_session
     others = left_alone([instance], using) if fields is not None else nullcontext()
