@@ -7,6 +7,7 @@ import pickle
 from asyncio import create_task, gather, to_thread
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from copy import copy
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -348,6 +349,36 @@ async def test_a_new_row_takes_the_short_way_on_postgresql(database: Database) -
     async with database.session():
         stored = await Gate.objects.get(name="new")
         assert (stored.id, stored.fee, stored.opened) == (gate.id, Decimal("2.50"), OPENED)
+
+
+@pytest.mark.parametrize("value", ["far", [5], 2**40, "\0"])
+@pytest.mark.parametrize("is_within", [False, True])
+async def test_what_no_column_can_hold_is_refused_by_either_way(
+    database: Database, value: Any, is_within: bool
+) -> None:
+    async def save() -> None:
+        lounge = Lounge(name="A", seats=1)
+        lounge.seats = value
+        await lounge.save()
+
+    async def bulk_create() -> None:
+        lounge = Lounge(name="B", seats=1)
+        lounge.seats = value
+        await Lounge.objects.bulk_create([lounge])
+
+    async def change() -> None:
+        lounge = await Lounge.objects.create(name="C", seats=1)
+        lounge.seats = value
+        await lounge.save()
+
+    for write in (save, bulk_create, change):
+        async with database.session():
+            with pytest.raises(InvalidValue):
+                async with atomic() if is_within else nullcontext():
+                    await write()
+            await current_session().rollback()
+    async with database.session():
+        assert [each.seats async for each in Lounge.objects.filter(name__in=["A", "B"])] == []
 
 
 async def test_what_was_stored_is_changed_saved_and_deleted(database: Database) -> None:

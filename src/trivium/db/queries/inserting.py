@@ -16,6 +16,7 @@ from sqlalchemy.orm.attributes import instance_dict, instance_state
 
 from trivium.db.direct import may_go_directly, stored
 from trivium.db.queries.expressions import Expression
+from trivium.db.queries.fitting import fit
 from trivium.db.queries.quick import is_plain, processor_of, taken
 from trivium.db.units import current_unit
 
@@ -31,6 +32,7 @@ async def stored_directly(instance: Any, using: Any) -> bool:
     for value in values.values():
         if isinstance(value, Expression | ClauseElement):
             return False
+    fit(instance, values)
     inserting = _inserting(type(instance), values, lane.database.engine.dialect)
     if inserting is None:
         return False

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import ClauseElement, Column
 from sqlalchemy import types as sqltypes
+from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import Mapper
 from sqlalchemy.orm.attributes import instance_dict
 
@@ -19,6 +20,7 @@ from trivium.db.direct import may_go_directly, stored
 from trivium.db.loose import STATE
 from trivium.db.queries.copying import AT_LEAST, Copying, Sent, uncollected
 from trivium.db.queries.expressions import Expression
+from trivium.db.queries.fitting import fit
 from trivium.db.queries.quick import is_plain, processor_of, values_of
 from trivium.db.units import Lane
 
@@ -46,7 +48,20 @@ async def many_stored_directly(
     inserting = _inserting(mapper, names, lane.database.engine.dialect)
     if inserting is None:
         return False
-    return await inserting.stored(lane, instances)
+    if lane.is_held:
+        # an error of the database would undo the transaction
+        _fit_all(instances, names)
+    try:
+        return await inserting.stored(lane, instances)
+    except StatementError:
+        # Looking at each value before would take half as long as storing them all.
+        _fit_all(instances, names)
+        raise
+
+
+def _fit_all(instances: list[Any], names: tuple[str, ...]) -> None:
+    for each in instances:
+        fit(each, names)
 
 
 class _InsertingMany:
@@ -108,11 +123,15 @@ class _InsertingMany:
                     values[name] = default.arg if default.is_scalar else default.arg(None)
 
     def _columns_of(self, rows: list[dict[str, Any]]) -> tuple[list[Any], ...] | None:
-        """The values, column by column; ``None`` where one is an expression."""
+        """The values, column by column; ``None`` where one is an expression, or a list, which an
+        array of the column would take for more values."""
         found = []
         for name, process in self._given:
             column = [values.get(name) for values in rows]
-            if any(issubclass(kind, Expression | ClauseElement) for kind in set(map(type, column))):
+            if any(
+                issubclass(kind, Expression | ClauseElement | list | tuple)
+                for kind in set(map(type, column))
+            ):
                 return None
             found.append(column if process is None else list(map(process, column)))
         return tuple(found)

@@ -14,6 +14,7 @@ from sqlalchemy.orm.attributes import instance_dict, instance_state
 
 from trivium.db.direct import may_go_directly, stored
 from trivium.db.queries.expressions import Expression
+from trivium.db.queries.fitting import fit
 from trivium.db.queries.quick import is_plain, taken
 from trivium.db.sessions import UNDONE
 from trivium.db.units import current_unit
@@ -32,6 +33,7 @@ async def updated_directly(instance: Any, using: Any) -> bool:
     if changed is None or UNDONE in values:
         return False
     if changed:
+        fit(instance, changed)
         updating = _updating(type(instance), changed, lane.database.engine.dialect)
         if updating is None:
             return False
