@@ -14,6 +14,8 @@ from tests.server.twins import received_from, split
 from trivium import App, BackgroundTasks, Response
 from trivium.responding import HTMLResponse, JSONResponse, PlainTextResponse
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ["", "plain", "<b>ä</b>", "\u2028"]
 PATHS = [*(f"/{kind}/{n}" for kind in ("text", "html", "typed") for n in range(len(TEXTS)))]
 PATHS += ["/created", "/chosen", "/number", "/empty", "/response", "/own"]

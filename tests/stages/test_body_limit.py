@@ -11,6 +11,8 @@ from tests.stages.conftest import Entrance, by_uvicorn
 from trivium import App, Request
 from trivium.stages.body_limit import BodyLimit
 
+pytestmark = pytest.mark.slow
+
 LIMIT = 1000
 
 
@@ -113,14 +115,12 @@ def test_middleware_that_reads_the_body_is_refused_as_well(entrance: Entrance, w
         assert client.post("/size", content=content).status_code == 413
 
 
-@pytest.mark.slow
 def test_under_another_protocol_of_uvicorn_it_is_the_same() -> None:
     with by_uvicorn(make_app()) as client:
         assert client.post("/size", content=pieces(LIMIT + 1)).status_code == 413
         assert client.post("/size", content=pieces(LIMIT)).json() == LIMIT
 
 
-@pytest.mark.slow
 def test_a_client_that_goes_on_sending_is_told_and_its_connection_ends() -> None:
     head = b"POST /size HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
     piece = b"%x\r\n%b\r\n" % (65536, b"x" * 65536)

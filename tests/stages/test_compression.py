@@ -21,6 +21,8 @@ from trivium.stages.compression import Compression
 from trivium.stages.etag import ETag
 from trivium.testing import TestClient
 
+pytestmark = pytest.mark.slow
+
 TEXT = "Trivium is where three roads meet. " * 100
 UNPACK = {
     "gzip": gzip.decompress,

@@ -14,6 +14,8 @@ from trivium.responding import StreamingResponse
 from trivium.stages.deadline import Deadline
 from trivium.testing import TestClient
 
+pytestmark = pytest.mark.slow
+
 
 def make_app(story: list[str], seconds: float = 0.05, *, middleware: bool = False) -> App:
     app = App()
@@ -86,7 +88,6 @@ def test_what_is_quick_is_left_alone(entrance: Entrance) -> None:
         assert [client.get(path).status_code for path in ("/quick", "/wrong")] == [200, 418]
 
 
-@pytest.mark.slow
 def test_a_stream_that_has_begun_may_last(entrance: Entrance) -> None:
     with entrance(make_app([], 0.2)) as client:
         assert client.get("/stream").text == "begun ended"

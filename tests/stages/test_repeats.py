@@ -22,6 +22,8 @@ from trivium.stages.proxies import TrustedProxies
 from trivium.stages.request_id import RequestId
 from trivium.stages.stage import Stage
 
+pytestmark = pytest.mark.slow
+
 # The direct protocol knows a head again from the third time on.
 TIMES = 6
 PAGE = "https://page.example"

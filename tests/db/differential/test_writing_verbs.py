@@ -11,6 +11,8 @@ from tests.db.differential import written_programs as written
 from tests.db.differential.conftest import Changing
 from tests.db.differential.programs import Step
 
+pytestmark = pytest.mark.slow
+
 BATCH = 20
 PROGRAMS = [
     *written.CREATING,

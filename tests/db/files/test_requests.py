@@ -21,6 +21,8 @@ from trivium.responding.responses import Response
 from trivium.storage import LocalStorage, MemoryStorage, Storage
 from trivium.testing import TestClient
 
+pytestmark = pytest.mark.slow
+
 Entrance = Callable[[App], AbstractContextManager[httpx2.Client]]
 
 
