@@ -21,7 +21,14 @@ from trivium.binding.urlencoded import small_form
 from trivium.errors import EndpointContext, HTTPException, RequestValidationError
 from trivium.exchange import Exchange
 
-__all__ = ["BodyArguments", "FormArguments", "body_arguments", "form_arguments", "read_body"]
+__all__ = [
+    "BodyArguments",
+    "FormArguments",
+    "body_arguments",
+    "form_arguments",
+    "read_body",
+    "whole_json",
+]
 
 BodyArguments: TypeAlias = Callable[[Any, dict[str, Any]], Errors | None]
 FormArguments: TypeAlias = Callable[[FormData, dict[str, Any]], Awaitable[Errors | None]]

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic_core import from_json
 
-from trivium.binding.body import read_body
+from trivium.binding.body import read_body, whole_json
 from trivium.binding.callables import CallKind, name_of
 from trivium.binding.dependant import Dependant
 from trivium.binding.fields import Undefined
@@ -54,6 +54,7 @@ class Plan:
         "_is_awaited",
         "_reads_form",
         "_visit",
+        "_whole_json",
         "body",
         "dependant",
         "form_limits",
@@ -94,16 +95,18 @@ class Plan:
             self.in_thread = []
         self._visit = visitor(self.in_thread) if self.in_thread else None
         self._context: EndpointContext | None = None
-        self.ready = self._ready() if type(self).call is Plan.call else None
+        self._whole_json: tuple[str, Callable[[bytes], Any]] | None = None
+        self.ready = self._ready(embed_body_fields) if type(self).call is Plan.call else None
         """Makes the arguments of an ``async def`` handler where all of them can be had without
         waiting; gives None where ``call`` has to be awaited instead, and raises as it does.
         """
 
-    def _ready(self) -> Callable[[Exchange], dict[str, Any] | None] | None:
+    def _ready(self, embed: bool) -> Callable[[Exchange], dict[str, Any] | None] | None:
         if self.steps or self.handler.kind is not CallKind.ASYNC or self.body == "form":
             return None
         if self._arguments.is_empty and self.body is None:
             return _no_arguments
+        self._whole_json = whole_json(self.dependant.body_params, embed)
         return self._ready_arguments
 
     def _ready_arguments(self, ex: Exchange) -> dict[str, Any] | None:
@@ -128,9 +131,9 @@ class Plan:
 
     def _read_at_once(self, ex: Exchange, raw: bytes) -> dict[str, Any] | None:
         """The arguments, with a body that is made of JSON in one step; None if that fails."""
-        if (whole := self._arguments.whole_json) is None:
+        if self._whole_json is None:
             return None
-        name, read = whole
+        name, read = self._whole_json
         arguments: dict[str, Any] = {}
         try:
             value = read(raw)

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from trivium.binding.body import body_arguments, form_arguments, whole_json
+from trivium.binding.body import body_arguments, form_arguments
 from trivium.binding.dependant import Dependant, parameter_model
 from trivium.binding.fields import Field, Loc, Undefined, missing, relocated
 from trivium.binding.parameter_models import model_reader
@@ -56,7 +56,7 @@ class Arguments:
     its value. ``index`` is the callable's own place in the run.
     """
 
-    __slots__ = ("_body", "_children", "_form", "_readers", "index", "inputs", "whole_json")
+    __slots__ = ("_body", "_children", "_form", "_readers", "index", "inputs")
 
     def __init__(
         self,
@@ -78,8 +78,6 @@ class Arguments:
             self._form = form_arguments(dependant.body_params, embed)
         elif dependant.body_params:
             self._body = body_arguments(dependant.body_params, embed)
-        self.whole_json = None if is_form else whole_json(dependant.body_params, embed)
-        """The one argument that the body is, and what makes it of JSON; see ``json_bodies``."""
 
     @property
     def reads_form(self) -> bool:

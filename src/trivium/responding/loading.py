@@ -21,18 +21,17 @@ Load: TypeAlias = Callable[[Any, Any], Awaitable[Any]]
 
 def is_loaded(kind: type[Any]) -> bool:
     """Whether there is nothing to load for a value of this type itself."""
-    return kind in _PLAIN or not hasattr(kind, _LOAD)
+    return _load_of(kind) is None
 
 
 def loader_of(value: Any) -> Load | None:
     """What loads a value, or the values in a list of them; ``None`` where nothing has to."""
     kind = type(value)
-    if kind is str or kind is dict:
-        return None
-    if kind in (list, tuple) and value:
-        kind = type(value[0])
-    found: Load | None = getattr(kind, _LOAD, None)
-    return found
+    return _load_of(type(value[0]) if kind in (list, tuple) and value else kind)
+
+
+def _load_of(kind: type[Any]) -> Load | None:
+    return None if kind in _PLAIN else getattr(kind, _LOAD, None)
 
 
 class MustLoad(Exception):  # it is no error, and never leaves the room

@@ -32,10 +32,10 @@ async def stored_directly(instance: Any, using: Any) -> bool:
     for value in values.values():
         if isinstance(value, Expression | ClauseElement):
             return False
-    fit(instance, values)
     inserting = _inserting(type(instance), values, lane.database.engine.dialect)
     if inserting is None:
         return False
+    fit(instance, values)
     rows = await stored(lane, inserting.sql, inserting.arguments(values))
     if rows is None:
         return False
