@@ -13,8 +13,12 @@ from typing import Any
 import anyio
 import pytest
 import uvloop
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from trivium.server.eager import starter
+
+Work = Coroutine[Any, Any, None]
 
 LOOPS = pytest.mark.parametrize(
     "new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"]
@@ -73,6 +77,13 @@ def then(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], check: Any) -
 kept: set[asyncio.Task[Any]] = set()
 
 
+def begun(loop: asyncio.AbstractEventLoop, work: Work) -> asyncio.Task[None]:
+    """A task that was started, of which something is left."""
+    task = starter(loop)(work)
+    assert task is not None
+    return task
+
+
 @LOOPS
 def test_what_waits_for_nothing_is_done_when_start_returns(new_loop: Any) -> None:
     def test(loop: Any) -> None:
@@ -81,9 +92,7 @@ def test_what_waits_for_nothing_is_done_when_start_returns(new_loop: Any) -> Non
         async def work() -> None:
             done.append("done")
 
-        task = starter(loop)(work())
-
-        assert task.done()
+        assert starter(loop)(work()) is None
         assert done == ["done"]
         loop.stop()
 
@@ -100,7 +109,7 @@ def test_what_waits_goes_on_in_the_event_loop(new_loop: Any) -> None:
             await asyncio.sleep(0)
             story.append("second")
 
-        task = starter(loop)(work())
+        task = begun(loop, work())
         assert story == ["first"]
         assert not task.done()
 
@@ -121,8 +130,7 @@ def test_the_event_loop_is_as_it_was_after_each_start(new_loop: Any) -> None:
         async def work() -> None:
             assert "call_soon" not in vars(loop)
 
-        starter(loop)(work()).result()
-
+        assert starter(loop)(work()) is None
         assert "call_soon" not in vars(loop)
         assert loop.call_soon == before
         loop.stop()
@@ -136,7 +144,7 @@ def test_an_error_of_the_first_step_is_the_task_s(new_loop: Any) -> None:
         async def work() -> None:
             raise ValueError("first step")
 
-        task = starter(loop)(work())
+        task = begun(loop, work())
 
         assert task.done()
         assert isinstance(task.exception(), ValueError)
@@ -154,7 +162,7 @@ def test_the_first_step_knows_its_task(new_loop: Any) -> None:
             seen.append(asyncio.current_task())
             seen.append(asyncio.get_running_loop())
 
-        task = starter(loop)(work())
+        task = begun(loop, work())
 
         assert seen == [task, loop]
         assert asyncio.current_task(loop) is None
@@ -175,7 +183,7 @@ def test_the_first_step_has_a_copy_of_the_context(new_loop: Any) -> None:
             seen.append(variable.get())
 
         variable.set("outer")
-        task = starter(loop)(work())
+        task = begun(loop, work())
         assert variable.get() == "outer"
 
         def check() -> None:
@@ -195,8 +203,7 @@ def test_an_empty_context_has_nothing_of_the_starter_s(new_loop: Any) -> None:
             seen.append(variable.get())
 
         variable.set("outer")
-        starter(loop, in_empty_context=True)(work()).result()
-
+        assert starter(loop, in_empty_context=True)(work()) is None
         assert seen == ["none"]
         loop.stop()
 
@@ -214,13 +221,15 @@ def test_the_first_step_may_start_others(new_loop: Any) -> None:
 
         async def outer() -> None:
             story.append("outer")
-            begun = start(inner())
+            started = start(inner())
+            assert started is not None
             created = asyncio.create_task(inner())
             story.append("begun")
-            await begun
+            await started
             await created
 
         task = start(outer())
+        assert task is not None
 
         def check() -> None:
             assert task.exception() is None
@@ -251,7 +260,7 @@ def test_a_task_group_in_the_first_step_works(new_loop: Any) -> None:
                 await anyio.sleep(0.001)
                 tasks.cancel_scope.cancel()
 
-        task = starter(loop)(work())
+        task = begun(loop, work())
 
         def check() -> None:
             assert task.exception() is None
@@ -278,7 +287,7 @@ def test_a_limit_of_time_in_the_first_step_holds(new_loop: Any) -> None:
             if scope.cancelled_caught:
                 story.append("anyio")
 
-        task = starter(loop)(work())
+        task = begun(loop, work())
 
         def check() -> None:
             assert task.exception() is None
@@ -301,7 +310,7 @@ def test_a_task_can_be_cancelled_after_its_first_step(new_loop: Any) -> None:
                 story.append("cancelled")
                 raise
 
-        task = starter(loop)(work())
+        task = begun(loop, work())
         task.cancel()
 
         def check() -> None:
@@ -322,7 +331,7 @@ def test_a_task_that_cancels_itself_in_its_first_step_is_cancelled(new_loop: Any
             task.cancel()
             await asyncio.sleep(0)
 
-        task = starter(loop)(work())
+        task = begun(loop, work())
 
         then(loop, task, lambda: None if task.cancelled() else pytest.fail("not cancelled"))
 
@@ -338,7 +347,7 @@ def test_started_from_a_task_it_begins_in_the_next_turn(new_loop: Any) -> None:
             story.append("inner")
 
         async def outer() -> None:
-            task = starter(loop)(inner())
+            task = begun(loop, inner())
             story.append("outer")
             await task
 
@@ -362,7 +371,7 @@ def test_in_debug_mode_nothing_is_handed_out(new_loop: Any) -> None:
         async def work() -> None:
             story.append("run")
 
-        task = starter(loop)(work())
+        task = begun(loop, work())
         assert story == []
 
         def check() -> None:
@@ -399,6 +408,9 @@ def test_what_else_is_called_soon_while_a_task_is_made_is_not_lost(new_loop: Any
 
         async def work(number: int) -> None:
             story.append(f"work {number}")
+            if number % 2:
+                # has the task made
+                await asyncio.sleep(0)
 
         threshold = gc.get_threshold()
         tasks = []
@@ -407,8 +419,10 @@ def test_what_else_is_called_soon_while_a_task_is_made_is_not_lost(new_loop: Any
                 Noisy(loop, story)
                 # at the next allocation, or the one after it, and so on
                 gc.set_threshold(gc.get_count()[0] + number % 25, 1000, 1000)
-                tasks.append(start(work(number)))
+                task = start(work(number))
                 gc.set_threshold(*threshold)
+                if task is not None:
+                    tasks.append(task)
         finally:
             gc.set_threshold(*threshold)
         gc.collect()
@@ -432,14 +446,166 @@ def test_what_else_is_called_soon_while_a_task_is_made_is_not_lost(new_loop: Any
 @LOOPS
 def test_nothing_keeps_a_task_that_is_done(new_loop: Any) -> None:
     def test(loop: Any) -> None:
-        async def work() -> None: ...
+        known: list[weakref.ref[Any]] = []
 
-        task = starter(loop)(work())
-        known = weakref.ref(task)
+        async def work(fails: bool) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            known.append(weakref.ref(task))
+            if fails:
+                raise ValueError
+
+        starter(loop)(work(False))
+        task = begun(loop, work(True))
+        assert isinstance(task.exception(), ValueError)
         del task
         gc.collect()
 
-        assert known() is None
+        assert [reference() for reference in known] == [None, None]
         loop.stop()
 
     run(new_loop, test)
+
+
+@LOOPS
+def test_the_event_loop_s_list_has_a_task_once_something_is_left_of_it(new_loop: Any) -> None:
+    def test(loop: Any) -> None:
+        seen: list[bool] = []
+
+        async def work() -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            await asyncio.sleep(0)
+            seen.append(task in asyncio.all_tasks())
+
+        then(loop, begun(loop, work()), lambda: None if seen == [True] else pytest.fail(str(seen)))
+
+    run(new_loop, test)
+
+
+# What a task is and does, beside a task that the event loop has made
+
+
+Program = list[str]
+USES: dict[str, Callable[[asyncio.Task[Any]], Any]] = {
+    "name": lambda task: task.get_name(),
+    "rename": lambda task: task.set_name("renamed"),
+    "cancel": lambda task: task.cancel("because"),
+    "uncancel": lambda task: task.uncancel(),
+    "cancelling": lambda task: task.cancelling(),
+    "done": lambda task: (task.done(), task.cancelled()),
+    "repr": lambda task: ("pending" in repr(task), "program" in repr(task)),
+    "stack": lambda task: len(task.get_stack()) > 0,
+    "coroutine": lambda task: asyncio.iscoroutine(task.get_coro()),
+    "loop": lambda task: task.get_loop() is asyncio.get_running_loop(),
+    "known": lambda task: hash(task) == id(task) >> 4 or isinstance(hash(task), int),
+    "attribute": lambda task: setattr(task, "of_mine", getattr(task, "of_mine", 0) + 1),
+    "read": lambda task: getattr(task, "of_mine", None),
+    "callback": lambda task: task.add_done_callback(called.append),
+}
+WAITS = ["sleep(0)", "soon", "event", "shield", "gather", "timeout", "scope", "group"]
+ENDS = ["return", "raise", "cancelled"]
+called: list[Any] = []
+
+
+def come(future: asyncio.Future[str]) -> None:
+    if not future.done():
+        future.set_result("came")
+
+
+async def waited_for(kind: str, story: list[Any]) -> None:
+    """Waits, in one of the ways there are; what it then hears goes into the story."""
+    loop = asyncio.get_running_loop()
+    try:
+        match kind:
+            case "sleep(0)":
+                await asyncio.sleep(0)
+            case "soon":
+                future = loop.create_future()
+                loop.call_soon(come, future)
+                story.append(await future)
+            case "event":
+                event = asyncio.Event()
+                loop.call_soon(event.set)
+                await event.wait()
+            case "shield":
+                await asyncio.shield(asyncio.sleep(0))
+            case "gather":
+                story.append(await asyncio.gather(asyncio.sleep(0, 1), asyncio.sleep(0, 2)))
+            case "timeout":
+                async with asyncio.timeout(0):
+                    await asyncio.sleep(60)
+            case "scope":
+                with anyio.move_on_after(0) as scope:
+                    await anyio.sleep_forever()
+                story.append(scope.cancelled_caught)
+            case "group":
+                async with anyio.create_task_group() as group:
+                    group.start_soon(anyio.sleep, 0)
+    except (TimeoutError, asyncio.CancelledError) as error:
+        story.append((type(error).__name__, error.args))
+
+
+async def program(steps: Program, story: list[Any]) -> None:
+    for step in steps:
+        if step in USES:
+            task = asyncio.current_task()
+            assert task is not None
+            story.append((step, USES[step](task)))
+        elif step == "raise":
+            raise ValueError(step)
+        elif step == "cancelled":
+            raise asyncio.CancelledError("mine")
+        elif step == "keep":
+            kept_tasks.append(asyncio.current_task())
+        elif step != "return":
+            story.append(step)
+            await waited_for(step, story)
+            story.append("on")
+
+
+kept_tasks: list[Any] = []
+
+
+def outcome(new_loop: Any, steps: Program, *, is_eager: bool) -> list[Any]:
+    """What the program does, sees and comes to."""
+    story: list[Any] = []
+    called.clear()
+    kept_tasks.clear()
+
+    def test(loop: Any) -> None:
+        work = program(steps, story)
+        task: Any = starter(loop)(work) if is_eager else loop.create_task(work, name="request")
+
+        def check() -> None:
+            if task is None:
+                story.append("returned")
+            elif task.cancelled():
+                story.append("was cancelled")
+            else:
+                story.append(repr(task.exception()) if task.exception() else "returned")
+            story.append((len(called), all(each is task for each in called)))
+            story.append([each is task and each.done() for each in kept_tasks])
+
+        then(loop, task or loop.create_task(asyncio.sleep(0)), check)
+
+    run(new_loop, test)
+    return story
+
+
+@LOOPS
+@given(
+    steps=st.lists(st.sampled_from([*USES, *WAITS, "keep"]), max_size=5),
+    end=st.sampled_from(ENDS),
+)
+@example(steps=["cancel"], end="return")
+@example(steps=["cancel", "shield"], end="return")
+@example(steps=["cancel", "gather", "event"], end="return")
+@example(steps=["cancel"], end="raise")
+@example(steps=["callback"], end="return")
+@example(steps=["keep"], end="return")
+@example(steps=["attribute", "sleep(0)", "read"], end="return")
+def test_a_started_task_behaves_as_any_other(new_loop: Any, steps: Program, end: str) -> None:
+    steps = [*steps, end]
+
+    assert outcome(new_loop, steps, is_eager=True) == outcome(new_loop, steps, is_eager=False)

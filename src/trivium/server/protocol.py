@@ -386,12 +386,15 @@ class DirectProtocol(asyncio.Protocol):
             _log.warning("Exceeded concurrency limit.")
             serve = self._serve_busy
         task = self._start(serve(ex))
-        if not task.done():
+        if task is None:
+            if not ex.is_complete:
+                self._end(ex, None)
+        elif task.done():
+            self._ended(ex, task)
+        else:
             ex.task = task
             self.server_state.tasks.add(task)
             task.add_done_callback(partial(self._ended, ex))
-        elif not ex.is_complete or task.cancelled() or task.exception() is not None:
-            self._ended(ex, task)
 
     def _is_over_limit(self) -> bool:
         state, limit = self.server_state, self._limit
@@ -401,9 +404,11 @@ class DirectProtocol(asyncio.Protocol):
         """The application is done with a request, one way or another."""
         self.server_state.tasks.discard(task)
         ex.task = None
-        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        self._end(ex, asyncio.CancelledError() if task.cancelled() else task.exception())
+
+    def _end(self, ex: DirectExchange, error: BaseException | None) -> None:
         if error is not None:
-            if not (ex.is_lost and task.cancelled()):
+            if not (ex.is_lost and isinstance(error, asyncio.CancelledError)):
                 _log.error("Exception in ASGI application\n", exc_info=error)
         elif ex.is_complete or ex.is_lost:
             return
