@@ -534,16 +534,20 @@ class App(Starlette):
         ex.app = self
         if self.dependency_overrides:
             ex.overrides = self.dependency_overrides
+            ex.is_simple = False
         if self.root_path:
             scope = ex.scope
             scope["root_path"] = self.root_path
             ex.replace_scope(scope)  # what is the path below depends on it
-        stages, is_alone = self._stages, self.middleware_stack is self._plain_stack is not None
-        if stages is not None:
-            if is_alone and not stages.have_wraps:
-                return stages.serve(ex, self._routed, self._answer)
+        stages, stack = self._stages, self.middleware_stack
+        if stack is None or stack is not self._plain_stack:
+            serve = self._serve_staged
+            return serve(ex) if stages is None else stages.serve(ex, serve)
+        if stages is None:
+            return self._serve_alone(ex)
+        if stages.have_wraps:
             return stages.serve(ex, self._serve_staged)
-        return self._serve_alone(ex) if is_alone else self._serve_staged(ex)
+        return stages.serve(ex, self._routed, self._answer)
 
     def _serve_staged(self, ex: Exchange) -> Coroutine[Any, Any, None]:
         stack = self.middleware_stack or self._stack()

@@ -5,7 +5,7 @@ give back a ``Reply`` or a Starlette response. What Starlette offers on top (Req
 WebSocket) is made only where a handler asks for it.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -101,7 +101,9 @@ class Around(Protocol):
         """Adds the headers that come last."""
         ...
 
-    def lines(self, ex: "Exchange", headers: RawHeaders, size: int | None, /) -> bytes | None:
+    def lines(
+        self, ex: "Exchange", headers: Sequence[tuple[bytes, bytes]], size: int | None, /
+    ) -> bytes | None:
         """What ``finish`` would add, as lines; ``None`` where that is not certain.
 
         size: of the body, where ``changed`` has not been asked; ``None`` is returned where it would
@@ -131,7 +133,7 @@ class _Query:
 
     def __get__(self, ex: "Exchange", owner: type["Exchange"]) -> dict[str, str]:
         pairs = ex._query_pairs
-        found = ex.query = dict(_parse_query(ex.query_string) if pairs is None else pairs)
+        found = ex.query = _parse_query_once(ex.query_string) if pairs is None else dict(pairs)
         return found
 
 
@@ -208,8 +210,9 @@ class Exchange:
     chosen: Response | None = None
     background: BackgroundTasks | None = None
     """The injected response and the tasks, if anything asked for them."""
-    may_be_open = False
-    """Whether anything was to be closed or settled, as ``is_open`` tells exactly."""
+    is_simple = True
+    """Whether nobody has asked for more than what the request says: no response or tasks were
+    injected, no dependency is replaced, and there is nothing to close or to settle."""
     must_be_released = True
     """Whether ``release`` has anything to do."""
     _request_stack: AsyncExitStack | None = None
@@ -235,7 +238,9 @@ class Exchange:
         self._send = send
         self.app = app
         self.container = container
-        self.overrides = overrides
+        if overrides:
+            self.overrides = overrides
+            self.is_simple = False
         if handlers is not None:
             self.handlers = handlers
         self._read_scope()
@@ -245,7 +250,7 @@ class Exchange:
             self.path_params = inherited
         if (settlements := scope.get(_SETTLEMENTS)) is not None:
             self._settlements = settlements
-            self.may_be_open = True
+            self.is_simple = False
 
     def moved(self, receive: Receive, send: Send) -> "Exchange":
         """The same request behind middleware, which has a receive and send of its own."""
@@ -262,7 +267,7 @@ class Exchange:
         inner.route = self.route
         inner.router_handlers = self.router_handlers
         inner._settlements = self._settlements
-        inner.may_be_open = self.may_be_open
+        inner.is_simple = self.is_simple
         return inner
 
     def replace_scope(self, scope: Scope) -> None:
@@ -482,6 +487,7 @@ class Exchange:
             del self.chosen.headers["content-length"]
             self.chosen.status_code = None  # type: ignore[assignment]  # "nobody chose one"
             self.must_be_released = True
+            self.is_simple = False
         return self.chosen
 
     @property
@@ -490,6 +496,7 @@ class Exchange:
         if self.background is None:
             self.background = BackgroundTasks()
             self.background.belong_to(self)
+            self.is_simple = False
         return self.background
 
     @property
@@ -506,7 +513,7 @@ class Exchange:
         """What is closed after the reply was sent and the background tasks have run."""
         if self._request_stack is None:
             self._request_stack = AsyncExitStack()
-            self.may_be_open = True
+            self.is_simple = False
         return self._request_stack
 
     @property
@@ -514,7 +521,7 @@ class Exchange:
         """What is closed after the handler returned, before the reply is sent."""
         if self._function_stack is None:
             self._function_stack = AsyncExitStack()
-            self.may_be_open = True
+            self.is_simple = False
         return self._function_stack
 
     def keep_form(self, form: FormData) -> None:
@@ -564,7 +571,7 @@ class Exchange:
         """
         if self._settlements is None:
             self._settlements = []
-            self.may_be_open = True
+            self.is_simple = False
 
     @property
     def has_settlements(self) -> bool:
@@ -642,6 +649,11 @@ class Exchange:
         whether it has."""
         return False
 
+    def write_at_once(self, status: int, kind: MadeHere, body: bytes) -> bool:
+        """The same for a reply of which no more is to be said than this: a body that the framework
+        has written, and what it is."""
+        return False
+
     async def reply(self, reply: Reply) -> None:
         """Sends a complete reply. Its background tasks are the caller's to run."""
         if self.around is not None:
@@ -678,3 +690,16 @@ def _parse_query(raw: bytes) -> list[tuple[str, str]]:
             name, _, value = part.partition("=")
             pairs.append((name, value))
     return pairs
+
+
+def _parse_query_once(raw: bytes) -> dict[str, str]:
+    """The same by name; most queries are read in no other way."""
+    text = raw.decode("latin-1")
+    if "%" in text or "+" in text:
+        return dict(_parse_query(raw))
+    found = {}
+    for part in text.split("&"):
+        if part:
+            name, _, value = part.partition("=")
+            found[name] = value
+    return found

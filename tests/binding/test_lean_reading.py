@@ -94,3 +94,33 @@ def test_parameters_are_read_without_making_a_request(
 
     assert reply.json() == expected
     assert made == []
+
+
+def test_errors_stand_in_the_order_of_declaration_whether_a_field_takes_one_value_or_several() -> (
+    None
+):
+    @app.get("/orders/{first}/{second}")
+    async def orders(
+        first: int,
+        a: int,
+        tags: Annotated[list[int], Query()],
+        b: int,
+        page: Annotated[Page, Header()],
+        second: float,
+        x_token: Annotated[int, Header()],
+        session: Annotated[int, Cookie()],
+    ) -> None: ...
+
+    response = TestClient(app).get("/orders/x/y?a=z&tags=1&tags=w", headers={"limit": "many"})
+
+    assert response.status_code == 422
+    assert [error["loc"] for error in response.json()["detail"]] == [
+        ["path", "first"],
+        ["path", "second"],
+        ["query", "a"],
+        ["query", "tags", 1],
+        ["query", "b"],
+        ["header", "limit"],
+        ["header", "x-token"],
+        ["cookie", "session"],
+    ]

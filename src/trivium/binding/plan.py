@@ -106,23 +106,31 @@ class Plan:
             return None
         if self._arguments.is_empty and self.body is None:
             return _no_arguments
+        if self.body is None:
+            return self._ready_values
         self._whole_json = whole_json(self.dependant.body_params, embed)
         return self._ready_arguments
 
+    def _ready_values(self, ex: Exchange) -> dict[str, Any]:
+        arguments: dict[str, Any] = {}
+        errors = self._arguments.read_values(ex, arguments)
+        if errors:
+            raise self._invalid(ex, Undefined, errors)
+        return arguments
+
     def _ready_arguments(self, ex: Exchange) -> dict[str, Any] | None:
         body: Any = Undefined
-        if self.body is not None:
-            raw = ex.whole_body()
-            if raw is None or ex.header(b"content-type") != "application/json":
+        raw = ex.whole_body()
+        if raw is None or ex.header_map.get(b"content-type") != b"application/json":
+            return None
+        if raw:
+            arguments = self._read_at_once(ex, raw)
+            if arguments is not None:
+                return arguments
+            try:
+                body = from_json(raw)
+            except ValueError:
                 return None
-            if raw:
-                arguments = self._read_at_once(ex, raw)
-                if arguments is not None:
-                    return arguments
-                try:
-                    body = from_json(raw)
-                except ValueError:
-                    return None
         arguments = {}
         errors = self._arguments.read(ex, body, arguments)
         if errors:

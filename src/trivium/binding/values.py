@@ -5,9 +5,10 @@ far: it adds its argument and returns None, or returns the errors. Everything th
 tells (names, defaults, whether a string needs validation at all) is decided at compile time.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
-from typing import Any, TypeAlias
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeAlias
 
 from pydantic import ValidationError
 from starlette.datastructures import FormData
@@ -134,94 +135,111 @@ class Arguments:
 def _readers(dependant: Dependant) -> list[Reader]:
     """The readers of everything that is not in the body, in FastAPI's order."""
     return [
-        *(_path_reader(field) for field in dependant.path_params),
-        *(_query_reader(field) for field in dependant.query_params),
-        *(_header_reader(field) for field in dependant.header_params),
-        *(_cookie_reader(field) for field in dependant.cookie_params),
+        *_readers_of(dependant.path_params, ParamTypes.path),
+        *_readers_of(dependant.query_params, ParamTypes.query),
+        *_readers_of(dependant.header_params, ParamTypes.header),
+        *_readers_of(dependant.cookie_params, ParamTypes.cookie),
     ]
 
 
 def reader_of(field: Field, place: ParamTypes) -> Reader:
     """The reader of a single field."""
-    return _READERS[place](field)
+    (reader,) = _readers_of([field], place)
+    return reader
 
 
-def _path_reader(field: Field) -> Reader:
-    keys = [key for _, key in field.names()]
-    if len(keys) > 1:
-        return _reader_of_many(field, "path", keys, lambda ex: ex.path_params)
-    return _scalar_reader(field, ("path", keys[0]), lambda ex: ex.path_params.get(keys[0]))
+class _Place(NamedTuple):
+    """Where the values of parameters stand in an exchange."""
+
+    values: Callable[[Exchange], Mapping[str, Any]]
+    """All of them, with all values of a name."""
+    getter: Callable[[Exchange], Callable[[Any], Any]]
+    """What gives the value of one name, None where there is none."""
 
 
-def _query_reader(field: Field) -> Reader:
-    if (model := parameter_model(field)) is not None:
-        return model_reader(field, model, "query", lambda ex: ex.query_params)
-    keys = [key for _, key in field.names()]
-    if len(keys) > 1 or field.is_sequence:
-        return _reader_of_many(field, "query", keys, lambda ex: ex.query_params)
-    key = keys[0]
-    return _scalar_reader(field, ("query", key), lambda ex: ex.query.get(key))
-
-
-def _header_reader(field: Field) -> Reader:
-    if (model := parameter_model(field)) is not None:
-        return model_reader(field, model, "header", lambda ex: ex.headers)
-    keys = [key for _, key in field.names()]
-    if len(keys) > 1 or field.is_sequence:
-        return _reader_of_many(field, "header", keys, lambda ex: ex.headers)
-    raw = keys[0].lower().encode("latin-1", "replace")
-    return _scalar_reader(field, ("header", keys[0]), lambda ex: ex.header(raw))
-
-
-def _cookie_reader(field: Field) -> Reader:
-    if (model := parameter_model(field)) is not None:
-        return model_reader(field, model, "cookie", lambda ex: ex.cookies)
-    keys = [key for _, key in field.names()]
-    if len(keys) > 1 or field.is_sequence:
-        return _reader_of_many(field, "cookie", keys, lambda ex: ex.cookies)
-    key = keys[0]
-    return _scalar_reader(field, ("cookie", key), lambda ex: ex.cookies.get(key))
-
-
-_READERS: Mapping[ParamTypes, Callable[[Field], Reader]] = {
-    ParamTypes.path: _path_reader,
-    ParamTypes.query: _query_reader,
-    ParamTypes.header: _header_reader,
-    ParamTypes.cookie: _cookie_reader,
+_PLACES: Mapping[ParamTypes, _Place] = {
+    ParamTypes.path: _Place(attrgetter("path_params"), attrgetter("path_params.get")),
+    ParamTypes.query: _Place(attrgetter("query_params"), attrgetter("query.get")),
+    ParamTypes.header: _Place(attrgetter("headers"), attrgetter("header")),
+    ParamTypes.cookie: _Place(attrgetter("cookies"), attrgetter("cookies.get")),
 }
 
 
-def _scalar_reader(field: Field, loc: Loc, get: Callable[[Exchange], Any]) -> Reader:
-    """The common case: one name, one value."""
-    name = field.name
-    absent = _absent(field, loc)
-    if _takes_any_string(field):
+def _readers_of(fields: Iterable[Field], place: ParamTypes) -> Iterator[Reader]:
+    """The readers of one place. Fields of one value each are read together."""
+    scalars: list[_Scalar] = []
+    for field in fields:
+        reader = _reader_of_several(field, place)
+        if reader is None:
+            scalars.append(_scalar(field, place))
+            continue
+        if scalars:
+            yield _scalars_reader(scalars, _PLACES[place].getter)
+            scalars = []
+        yield reader
+    if scalars:
+        yield _scalars_reader(scalars, _PLACES[place].getter)
 
-        def read_string(ex: Exchange, arguments: dict[str, Any]) -> Errors | None:
-            value = get(ex)
-            if value is None:
-                return absent(arguments)
-            # a path parameter with a convertor is no string any more
-            if type(value) is not str:
-                value, errors = field.validate(value, loc=loc)
-                if errors:
-                    return errors
-            arguments[name] = value
-            return None
 
-        return read_string
+def _reader_of_several(field: Field, place: ParamTypes) -> Reader | None:
+    """The reader of a field that takes more than one value, or has more than one name."""
+    values = _PLACES[place].values
+    is_in_path = place is ParamTypes.path
+    if not is_in_path and (model := parameter_model(field)) is not None:
+        return model_reader(field, model, place.value, values)
+    keys = [key for _, key in field.names()]
+    if len(keys) > 1 or (field.is_sequence and not is_in_path):
+        return _reader_of_many(field, place.value, keys, values)
+    return None
 
-    validate = field.checker.validator.validate_python
 
+class _Scalar(NamedTuple):
+    """A field with one name and one value."""
+
+    name: str
+    key: str | bytes
+    loc: Loc
+    absent: Callable[[dict[str, Any]], Errors | None]
+    takes_any_string: bool
+    validate: Callable[..., Any]
+
+
+def _scalar(field: Field, place: ParamTypes) -> _Scalar:
+    ((_, key),) = field.names()
+    loc = (place.value, key)
+    return _Scalar(
+        field.name,
+        key.lower().encode("latin-1", "replace") if place is ParamTypes.header else key,
+        loc,
+        _absent(field, loc),
+        _takes_any_string(field),
+        field.checker.validator.validate_python,
+    )
+
+
+def _scalars_reader(
+    scalars: list[_Scalar], getter: Callable[[Exchange], Callable[[Any], Any]]
+) -> Reader:
     def read(ex: Exchange, arguments: dict[str, Any]) -> Errors | None:
-        value = get(ex)
-        if value is None:
-            return absent(arguments)
-        try:
-            arguments[name] = validate(value, from_attributes=True)
-        except ValidationError as error:
-            return relocated(error, loc)
-        return None
+        get = getter(ex)
+        errors: Errors | None = None
+        for name, key, loc, absent, takes_any_string, validate in scalars:
+            value = get(key)
+            if value is None:
+                found = absent(arguments)
+            # a path parameter with a convertor is no string any more
+            elif takes_any_string and type(value) is str:
+                arguments[name] = value
+                continue
+            else:
+                try:
+                    arguments[name] = validate(value, from_attributes=True)
+                    continue
+                except ValidationError as error:
+                    found = relocated(error, loc)
+            if found is not None:
+                errors = [*errors, *found] if errors else found
+        return errors
 
     return read
 

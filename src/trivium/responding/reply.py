@@ -20,16 +20,13 @@ from trivium.responding.encoders import jsonable_encoder
 from trivium.responding.loading import MustLoad, Unfinished, is_loaded, loader_of
 from trivium.responding.plain import encode_json
 
-__all__ = ["Finish", "Outcome", "allows_body", "finisher", "model_writer"]
+__all__ = ["Finish", "Outcome", "Written", "allows_body", "finisher", "model_writer"]
 
 Outcome: TypeAlias = Reply | Response
 Write: TypeAlias = Callable[[Any, Exchange, bool], bytes]
+Body: TypeAlias = Callable[[Any, Exchange], bytes | None]
 Finish: TypeAlias = Callable[[Any, Exchange], Outcome | Unfinished]
 Context: TypeAlias = Callable[[Exchange], EndpointContext]
-
-
-# half of what the class takes to be called
-_new_reply: Callable[[tuple[int, RawHeaders, bytes, Any]], Reply] = partial(tuple.__new__, Reply)
 
 
 def allows_body(status_code: int | str | None) -> bool:
@@ -58,9 +55,11 @@ def finisher(
     """The function that turns the handler's result into a reply."""
     if is_default_class and field is not None:
         annotation = field.field_info.annotation
-        return _json_finisher(_loading_writer(field, dump, context), status_code, annotation)
+        write = _loading_writer(field, dump, context)
+        body = _model_body(write, _trusted_model(field), _json_of(field, dump))
+        return _json_finisher(write, body, status_code, annotation)
     if field is None and response_class is JSONResponse:
-        return _json_finisher(_write_plain, status_code, None)
+        return _json_finisher(_write_plain, _plain_body, status_code, None)
     finish = _class_finisher(field, status_code, response_class, dump, context)
     kind = _TEXTS.get(response_class)
     is_text = field is None or (
@@ -74,17 +73,39 @@ def finisher(
 _TEXTS: dict[Any, MadeHere] = {PlainTextResponse: TEXT_TYPE, HTMLResponse: HTML_TYPE}
 
 
-def _text_finisher(kind: MadeHere, declared: int, otherwise: Finish) -> Finish:
+class Written:
+    """The finish of results that the framework writes itself, each as a body of one type.
+
+    Where nothing else was asked of the reply, ``body`` is all that differs from one to the next.
+    """
+
+    __slots__ = ("_otherwise", "body", "kind", "status")
+
+    def __init__(self, status: int, kind: MadeHere, body: Body, otherwise: Finish) -> None:
+        self.status = status
+        self.kind = kind
+        self.body = body
+        """The body for a result; None where the whole finish has to be called."""
+        self._otherwise = otherwise
+
+    def __call__(self, value: Any, ex: Exchange) -> Outcome | Unfinished:
+        if ex.is_simple and (body := self.body(value, ex)) is not None:
+            return self.reply(body)
+        return self._otherwise(value, ex)
+
+    def reply(self, body: bytes) -> Reply:
+        """The reply with this body."""
+        headers: RawHeaders = [(b"content-length", b"%d" % len(body)), self.kind]
+        return Reply(self.status, headers, body)
+
+
+def _text_finisher(kind: MadeHere, status: int, otherwise: Finish) -> Finish:
     """For a string that is sent as it is."""
 
-    def finish(value: Any, ex: Exchange, loaded: bool = False) -> Outcome | Unfinished:
-        if type(value) is not str or ex.chosen is not None:
-            return otherwise(value, ex)
-        body = value.encode()
-        headers: RawHeaders = [(b"content-length", b"%d" % len(body)), kind]
-        return _new_reply((declared, headers, body, ex.background))
+    def body(value: Any, ex: Exchange) -> bytes | None:
+        return value.encode() if type(value) is str else None
 
-    return finish
+    return Written(status, kind, body, otherwise)
 
 
 def _write_plain(value: Any, ex: Exchange, loaded: bool) -> bytes:
@@ -93,9 +114,33 @@ def _write_plain(value: Any, ex: Exchange, loaded: bool) -> bytes:
     return encode_json(value)
 
 
-def _json_finisher(write: Write, status_code: int | None, annotation: Any) -> Finish:
+def _plain_body(value: Any, ex: Exchange) -> bytes | None:
+    # the most frequent type is not asked about any further
+    if type(value) is not dict and (isinstance(value, Response) or not is_loaded(type(value))):
+        return None
+    return encode_json(value)
+
+
+def _model_body(
+    write: Write, ready: type[BaseModel] | None, to_json: Callable[[Any], bytes]
+) -> Body:
+    def body(value: Any, ex: Exchange) -> bytes | None:
+        if type(value) is ready:
+            return to_json(value)
+        if isinstance(value, Response):
+            return None
+        try:
+            return write(value, ex, False)
+        except MustLoad:
+            return None
+
+    return body
+
+
+def _json_finisher(
+    write: Write, simple_body: Body, status_code: int | None, annotation: Any
+) -> Finish:
     declared = status_code or 200
-    has_body = allows_body(declared)
 
     def finish(value: Any, ex: Exchange, loaded: bool = False) -> Outcome | Unfinished:
         if isinstance(value, Response):
@@ -104,13 +149,9 @@ def _json_finisher(write: Write, status_code: int | None, annotation: Any) -> Fi
             body = write(value, ex, loaded)
         except MustLoad:
             return Unfinished(value, annotation, partial(finish, loaded=True))
-        chosen = ex.chosen
-        if chosen is None and has_body:
-            headers: RawHeaders = [(b"content-length", b"%d" % len(body)), JSON_TYPE]
-            return _new_reply((declared, headers, body, ex.background))
-        return _reply_as_chosen(declared, chosen, body, ex.background)
+        return _reply_as_chosen(declared, ex.chosen, body, ex.background)
 
-    return finish
+    return Written(declared, JSON_TYPE, simple_body, finish) if allows_body(declared) else finish
 
 
 def _reply_as_chosen(
@@ -141,18 +182,9 @@ def model_writer(
 
 def _loading_writer(field: Field, dump: DumpOptions, context: Context) -> Write:
     """The same for values that may have to be loaded first: then it raises MustLoad."""
-    checker = field.checker
-    validate = checker.validator.validate_python
-    to_json = checker.serializer.to_json
-    # Pydantic reads each keyword it is given, and most are what it takes to be said anyway.
-    options: dict[str, Any] = {"by_alias": True, **dump}
-    options = {
-        name: value
-        for name, value in options.items()
-        if name == "by_alias" or (value is not None and value is not False)
-    }
+    validate = field.checker.validator.validate_python
+    to_json = _json_of(field, dump)
     trusted = _trusted_model(field)
-
     loads = False
 
     def write(value: Any, ex: Exchange, loaded: bool) -> bytes:
@@ -169,9 +201,20 @@ def _loading_writer(field: Field, dump: DumpOptions, context: Context) -> Write:
                     loads = True
                     raise MustLoad from None
                 value = _checked(field, value, ex, context)
-        return to_json(value, **options)
+        return to_json(value)
 
     return write
+
+
+def _json_of(field: Field, dump: DumpOptions) -> Callable[[Any], bytes]:
+    # Pydantic reads each keyword it is given, and most are what it takes to be said anyway.
+    options: dict[str, Any] = {"by_alias": True, **dump}
+    options = {
+        name: value
+        for name, value in options.items()
+        if name == "by_alias" or (value is not None and value is not False)
+    }
+    return partial(field.checker.serializer.to_json, **options)
 
 
 def _checked(field: Field, value: Any, ex: Exchange, context: Context) -> Any:

@@ -5,7 +5,7 @@ slash; then the most specific frontend; then 404.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
@@ -23,9 +23,11 @@ from trivium.routing.table import Entry, Found, Table
 from trivium.routing.template import Template, parsed
 from trivium.routing.websocket import APIWebSocketRoute
 
-__all__ = ["Dispatcher", "not_found"]
+__all__ = ["Asked", "Dispatcher", "not_found"]
 
 Serve: TypeAlias = Callable[[Exchange], Awaitable[None]]
+Asked: TypeAlias = tuple[Entry, dict[str, Any], Scope | None]
+"""A route that was asked, with the values of the path or what it has made of the scope itself."""
 
 
 class Fallbacks(Protocol):
@@ -58,18 +60,22 @@ class Dispatcher:
 
     def way_of(self, ex: Exchange) -> Serve:
         """What serves the request. Notes the route and the values of the path."""
-        path = ex.path
         if ex.is_websocket:
             table, method = self.websocket, "GET"
         else:
             table, method = self.http, ex.method
-        found = table.find(path, method)
-        allowed: set[str] | None = None
+        found = table.find(ex.path, method)
         if found is None:
-            found, allowed = self._ask(table, path, method, ex.scope)
-            if found is None:
-                return self._nowhere
-        entry, path_params, child_scope = found
+            return self._way_when_asked(ex, table, method)
+        entry, path_params = found
+        ex.found(entry.route, entry.endpoint, path_params)
+        return entry.serve
+
+    def _way_when_asked(self, ex: Exchange, table: Table, method: str) -> Serve:
+        asked, allowed = self._ask(table, ex.path, method, ex.scope)
+        if asked is None:
+            return self._nowhere
+        entry, path_params, child_scope = asked
         if child_scope is None:
             ex.found(entry.route, entry.endpoint, path_params)
         else:
@@ -88,19 +94,19 @@ class Dispatcher:
             if not entry.decides and entry.accepts(method):
                 params = entry.path_params(values)
                 if params is not None:
-                    return entry, params, None
+                    return entry, params
         return None
 
     def _ask(
         self, table: Table, path: str, method: str, scope: Scope
-    ) -> tuple[Found | None, set[str] | None]:
+    ) -> tuple[Asked | None, set[str] | None]:
         """Tries all candidates in order.
 
         Where each refuses the method: the first of them, which metrics name the path by, and the
         methods that they do take.
         """
-        partial: Found | None = None
-        refusing: Found | None = None
+        partial: Asked | None = None
+        refusing: Asked | None = None
         allowed: set[str] = set()
         for entry, values in table.candidates(path):
             if entry.decides:

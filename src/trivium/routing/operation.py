@@ -18,7 +18,7 @@ from trivium.errors import TriviumError
 from trivium.exchange import Exchange, Reply
 from trivium.responding.delivery import handed_over, run_promised, whole_reply
 from trivium.responding.loading import Unfinished
-from trivium.responding.reply import Finish, Outcome
+from trivium.responding.reply import Finish, Outcome, Written
 from trivium.threads import iterated_in_threads
 
 __all__ = [
@@ -44,8 +44,10 @@ class Compiled(NamedTuple):
 
     plan: Plan
     finish: Finish
-    custom_handler: RequestHandler | None
+    custom_handler: RequestHandler | None = None
     """The handler of a route class of the author's own, which calls ``produce`` where it likes."""
+    written: Written | None = None
+    """``finish`` again, if it is of that kind."""
 
     async def produce(self, ex: Exchange) -> Outcome:
         """Runs the plan and makes the reply."""
@@ -88,9 +90,9 @@ class Operation(OnceCompiled):
     async def serve(self, ex: Exchange) -> None:
         """Answers one request whose path and method fit."""
         compiled = self._compiled
-        if compiled is None or ex.overrides:
+        if compiled is None or (not ex.is_simple and ex.overrides):
             compiled = self.compiled(ex.overrides)
-        plan, finish, custom_handler = compiled
+        plan, finish, custom_handler, written = compiled
         if custom_handler is not None:
             await conclude(ex, compiled.produce_custom)
             return
@@ -100,7 +102,17 @@ class Operation(OnceCompiled):
             if arguments is None:
                 outcome = await plan.call(ex, finish)
             else:
-                outcome = finish(await plan.handler.call(**arguments), ex)
+                result = await plan.handler.call(**arguments)
+                if (
+                    written is None
+                    or not ex.is_simple
+                    or (body := written.body(result, ex)) is None
+                ):
+                    outcome = finish(result, ex)
+                elif ex.write_at_once(written.status, written.kind, body):
+                    return
+                else:
+                    outcome = written.reply(body)
         except BaseException as error:
             await _unwind(ex, error)
             raise
@@ -108,7 +120,7 @@ class Operation(OnceCompiled):
             reply: Reply | None = outcome
         else:
             reply = whole_reply(outcome) if ex.background is None else None
-        if reply is not None and reply[3] is None and not (ex.may_be_open and ex.is_open):
+        if reply is not None and reply[3] is None and (ex.is_simple or not ex.is_open):
             if not ex.reply_at_once(reply):
                 await ex.reply(reply)
         else:

@@ -37,7 +37,7 @@ from trivium.binding.shape import body_field, is_embedded
 from trivium.binding.steps import Overrides
 from trivium.binding.written import parameter_as_written, return_as_written
 from trivium.errors import DeclarationError, place_of
-from trivium.responding.reply import Finish, allows_body, finisher
+from trivium.responding.reply import Finish, Written, allows_body, finisher
 from trivium.responding.sse import EventSourceResponse, ServerSentEvent
 from trivium.responding.stream import stream_finisher
 from trivium.routing.inclusion import Inclusion
@@ -348,7 +348,8 @@ class APIRoute(OperationRoute, starlette_routing.Route):  # type: ignore[overrid
         )
         custom = type(self).get_route_handler is not APIRoute.get_route_handler
         handler = self.get_route_handler() if custom else None
-        return Compiled(plan, self._finish(plan), handler)
+        finish = self._finish(plan)
+        return Compiled(plan, finish, handler, finish if isinstance(finish, Written) else None)
 
     def _finish(self, plan: Plan) -> Finish:
         dump = cast(

@@ -19,7 +19,6 @@ from starlette.convertors import (
     UUIDConvertor,
 )
 from starlette.routing import BaseRoute
-from starlette.types import Scope
 
 from trivium.exchange import Exchange
 from trivium.routing.template import Template
@@ -76,8 +75,8 @@ class Entry:
         return self.decides or self.methods is None
 
 
-Found: TypeAlias = tuple[Entry, dict[str, Any], Scope | None]
-"""A route that answers, with the path's values or what the route itself made of the scope."""
+Found: TypeAlias = tuple[Entry, dict[str, Any]]
+"""A route that answers, and the values of the path."""
 
 
 class _Leaf:
@@ -144,7 +143,7 @@ class Table:
             choice = settled.get(method)
             if choice is None:
                 return None
-            return _found(*choice) if choice[1] else (choice[0], {}, None)
+            return _found(*choice) if choice[1] else (choice[0], {})
         parts = path.split("/")
         values: Sequence[str]
         leaf, values = self._only_hit(parts)
@@ -215,18 +214,17 @@ class Table:
         node = self._root
         values: list[str] = []
         for part in parts:
-            if node.forks:
-                return _SEVERAL, ()
-            other = node.anything
-            if part in node.statics:
-                if other is not None:
+            following = node.statics.get(part)
+            if following is None:
+                if node.forks:
                     return _SEVERAL, ()
-                node = node.statics[part]
-            elif other is None or not part:
-                return None, ()
-            else:
+                following = node.anything
+                if following is None or not part:
+                    return None, ()
                 values.append(part)
-                node = other
+            elif node.forks or node.anything is not None:
+                return _SEVERAL, ()
+            node = following
         return (_SEVERAL if node.tails else node.leaf), values
 
     def _all_hits(self, parts: list[str]) -> list[tuple[_Leaf, Sequence[str]]]:
@@ -313,6 +311,6 @@ def _next(node: _Node, segment: _Segment) -> _Node:
 
 def _found(entry: Entry, values: Sequence[str]) -> Found | None:
     if not values:
-        return entry, {}, None
+        return entry, {}
     path_params = entry.path_params(values)
-    return None if path_params is None else (entry, path_params, None)
+    return None if path_params is None else (entry, path_params)

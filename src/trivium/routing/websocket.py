@@ -68,7 +68,7 @@ class APIWebSocketRoute(OperationRoute, starlette_routing.WebSocketRoute):  # ty
         plan = self.plan_class(
             self.dependant, embed_body_fields=self._embed_body_fields, overrides=overrides
         )
-        return Compiled(plan, _nothing, None)
+        return Compiled(plan, _nothing)
 
     @cached_property
     def app(self) -> ASGIApp:  # type: ignore[override]  # Starlette sets an attribute

@@ -6,7 +6,7 @@ made when it is first asked for, and ``receive`` and ``send``.
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 from urllib.parse import quote
 
 from starlette.requests import ClientDisconnect
@@ -18,8 +18,9 @@ from trivium.server.heads import Head, known_block, status_line
 
 if TYPE_CHECKING:
     from trivium.server.protocol import DirectProtocol
+    from trivium.server.repeats import KnownHead
 
-__all__ = ["DirectExchange", "Target", "new_exchange"]
+__all__ = ["DirectExchange", "Target", "new_exchange", "repeated_exchange"]
 
 Target: TypeAlias = tuple[str, str, bytes, bytes]
 """Method, path, the path as it was sent, query string."""
@@ -45,7 +46,7 @@ class DirectExchange(Exchange):
 
     connection_below: "DirectProtocol"
     raw_path: bytes
-    version: str
+    version = "1.1"
     keep_alive: bool
     container: Any = _OfApp("container")
     handlers: Any = _OfApp("exception_handlers")
@@ -57,10 +58,8 @@ class DirectExchange(Exchange):
     _scope: Scope | None = None
     _received: bytes | bytearray = b""
     _has_all = False
-    _is_begun = False
-    """Whether somebody has taken some of the body."""
-    _is_given = False
-    """Whether somebody has taken all of it."""
+    _taken_by_now: Literal["nothing", "some", "all"] = "nothing"
+    """How much of the body somebody has taken."""
     _dropped = 0
     _waiters: list[asyncio.Future[None]] | None = None
     _expects_continue = False
@@ -76,6 +75,8 @@ class DirectExchange(Exchange):
     _taken = 0
     has_begun = False
     """Whether anything of the reply has been written."""
+    _is_decided = False
+    """Whether the application has sent the head of a reply in pieces."""
     _tell_sender: Callable[[], object] | None = None
     _held_head: bytes | None = None
     """A head that waits for the first piece of its body."""
@@ -157,7 +158,7 @@ class DirectExchange(Exchange):
         return scope
 
     def found(self, route: Any, endpoint: Any, path_params: Any) -> None:
-        if self._scope is not None:
+        if self.must_be_released and self._scope is not None:
             super().found(route, endpoint, path_params)
             return
         self.route = route
@@ -168,6 +169,14 @@ class DirectExchange(Exchange):
         target = self.raw_path + (b"?" + self.query_string if self.query_string else b"")
         lines = [b"%b: %b\r\n" % header for header in self.raw_headers]
         return b"%b %b HTTP/1.1\r\n%b\r\n" % (self.method.encode(), target, b"".join(lines))
+
+    @property
+    def reply_started(self) -> bool:
+        return self.has_begun or self._is_decided
+
+    @reply_started.setter
+    def reply_started(self, is_decided: bool) -> None:
+        self._is_decided = is_decided
 
     # The body, which the connection brings
 
@@ -264,8 +273,9 @@ class DirectExchange(Exchange):
         )
 
     def whole_body(self) -> bytes | None:
-        if self._body is None and self._has_all and not self._is_begun:
+        if self._has_all and self._body is None and self._taken_by_now == "nothing":
             self._body = self._taken_body()
+            return self._body
         return super().whole_body()
 
     async def _read_body(self) -> bytes:
@@ -276,7 +286,7 @@ class DirectExchange(Exchange):
     def _taken_body(self) -> bytes:
         if self._limit is not None:
             self._bound_body()
-        self._is_given = self._is_begun = True
+        self._taken_by_now = "all"
         body, self._received = self._received, b""
         return body if type(body) is bytes else bytes(body)
 
@@ -301,7 +311,7 @@ class DirectExchange(Exchange):
         """ASGI's receive."""
         if self._is_over():
             return {"type": "http.disconnect"}
-        if self._is_given and not self._received:
+        if self._taken_by_now == "all" and not self._received:
             while not self._is_over():
                 await self._wait()
         elif not self._has_more():
@@ -313,29 +323,21 @@ class DirectExchange(Exchange):
             return {"type": "http.disconnect"}
         self._bound_body()
         body, self._received = bytes(self._received), b""
-        self._is_begun = True
-        if self._has_all:
-            self._is_given = True
-        else:
+        self._taken_by_now = "all" if self._has_all else "some"
+        if not self._has_all:
             self.connection_below.resume_reading()
         return {"type": "http.request", "body": body, "more_body": not self._has_all}
 
     # The reply
 
     async def reply(self, reply: Reply) -> None:
-        below = self.connection_below
-        if below.is_writing_paused:
-            await below.drained()
-        self._reply(reply)
+        while not self.reply_at_once(reply):
+            await self.connection_below.drained()
 
     def reply_at_once(self, reply: Reply) -> bool:
-        if self.connection_below.is_writing_paused:
-            return False
-        self._reply(reply)
-        return True
-
-    def _reply(self, reply: Reply) -> None:
         below = self.connection_below
+        if below.is_writing_paused:
+            return False
         if self.has_begun:
             raise TriviumError("A reply has been sent already")
         around = self.around
@@ -348,15 +350,16 @@ class DirectExchange(Exchange):
         self.sent_bytes = len(body)
         if self.is_lost:
             self._note_begun(status)
-            return
+            return True
         lines: bytes | None = None
         content_type = b""
         if (
-            len(headers) > 1
-            and isinstance(kind := headers[1], MadeHere)
-            and self.keep_alive
+            self.keep_alive
+            and self._has_all
+            and not self._received
+            and len(headers) > 1
+            and type(kind := headers[1]) is MadeHere
             and self.method != "HEAD"
-            and not (self._received or not self._has_all)
         ):
             lines = known_block(headers[2:]) if len(headers) > 2 else b""
             content_type = kind.line
@@ -371,17 +374,48 @@ class DirectExchange(Exchange):
                 around.finish(self, status, headers)
             content = self._framed(self._begin(status, headers), body, is_last=True)
         # A header that none may send is an error of the application's, with nothing written so far.
-        self.reply_started = self.has_begun = True
+        self._write_whole(status, content)
+        return True
+
+    def write_at_once(self, status: int, kind: MadeHere, body: bytes) -> bool:
+        below = self.connection_below
+        if (
+            self.has_begun
+            or self.is_lost
+            or not self.keep_alive
+            or not self._has_all
+            or self._received
+            or self.method == "HEAD"
+            or below.is_writing_paused
+        ):
+            return False
+        lines: bytes | None = b""
+        if (around := self.around) is not None:
+            lines = around.lines(self, (kind,), len(body))
+            if lines is None:
+                return False
+        self.sent_bytes = size = len(body)
+        head = below.usual_head() if status == 200 else below.head(status)
+        self._write_whole(status, _WHOLE % (head, lines, size, kind.line, body))
+        return True
+
+    def _write_whole(self, status: int, content: bytes) -> None:
+        """Writes a whole reply."""
+        below = self.connection_below
+        self.has_begun = True
         self.status = status
         if below.access_log is not None:
             self._log_access(status)
         below.transport.write(content)
-        self._complete()
-        if around is not None:
+        self.is_complete = True
+        if self._waiters is not None:
+            self._wake()
+        below.replied(self.keep_alive)
+        if (around := self.around) is not None:
             around.sent(self)
 
     def _note_begun(self, status: int) -> None:
-        self.reply_started = self.has_begun = True
+        self.has_begun = True
         self.status = status
         if self.connection_below.access_log is not None and not self.is_lost:
             self._log_access(status)
@@ -466,7 +500,7 @@ class DirectExchange(Exchange):
         self.is_complete = True
         if self._waiters is not None:
             self._wake()
-        self.connection_below.replied(self, keep_alive=self.keep_alive)
+        self.connection_below.replied(self.keep_alive)
 
     def fail(self) -> None:
         """The application has failed: 500 where no reply has begun, else the connection is cut."""
@@ -512,22 +546,38 @@ def new_exchange(
     headers: RawHeaders,
     version: str,
     keep_alive: bool,
-    body: bytes | None = None,
 ) -> DirectExchange:
-    """The exchange of one request; what Python does to call a class takes longer than all of this.
-
-    body: the whole of it, if it has come.
-    """
+    """The exchange of a request; what Python does to call a class takes longer than all of this."""
     ex: DirectExchange = _allocate(DirectExchange)
     ex.connection_below = connection
     ex.method, ex.path, ex.raw_path, ex.query_string = target
     ex.raw_headers = headers
-    ex.version = version
     ex.keep_alive = keep_alive
-    if body is not None:
-        ex._has_all = True
-        if body:
-            ex._received = body
+    # what every request is asked: the defaults of a class take longer to find
+    ex.has_begun = ex.is_lost = ex.must_be_released = False
+    ex.is_simple = True
+    ex.around = None
+    ex._received = b""
+    ex._has_all = False
+    if version != "1.1":
+        ex.version = version
+    if connection.root_path:
+        ex.root_path = connection.root_path
+    return ex
+
+
+def repeated_exchange(
+    connection: "DirectProtocol", target: Target, known: "KnownHead", body: bytes
+) -> DirectExchange:
+    """The exchange of a request that has come as a whole, with a head that has come before."""
+    ex: DirectExchange = _allocate(DirectExchange)
+    ex.connection_below = connection
+    ex.method, ex.path, ex.raw_path, ex.query_string = target
+    ex.raw_headers, ex.header_map, ex.repeated = known.shared
+    ex.keep_alive = ex.is_simple = ex._has_all = True
+    ex.has_begun = ex.is_lost = ex.must_be_released = False
+    ex.around = None
+    ex._received = body
     if connection.root_path:
         ex.root_path = connection.root_path
     return ex
@@ -535,15 +585,15 @@ def new_exchange(
 
 _allocate: Any = object.__new__
 _OFTEN = (
-    *("connection_below", "method", "path", "raw_path", "query_string", "raw_headers", "version"),
-    *("keep_alive", "_has_all", "app", "route", "path_params"),
-    *("query", "sent_bytes", "reply_started", "has_begun", "status", "is_complete"),
-    *("around", "began", "seconds", "id", "_seen", "header_map", "repeated", "on_lost"),
-    *("_received", "_is_given", "_is_begun", "_body"),
+    *("connection_below", "method", "path", "raw_path", "query_string", "raw_headers"),
+    *("keep_alive", "_has_all", "_received", "_taken_by_now", "_body", "query"),
+    *("has_begun", "is_lost", "must_be_released", "is_simple", "around", "task"),
+    *("app", "route", "path_params", "sent_bytes", "status", "is_complete"),
+    *("header_map", "repeated", "began", "seconds", "id"),
 )
-"""The attributes that most requests have. CPython keeps the first 30 that any instance of a class
-has had without a dictionary for each; one that sets a name beyond them gets a dictionary, which
-costs more than many a request."""
+"""The attributes that most requests have. CPython 3.11 keeps the first 29 that any instance of a
+class has had without a dictionary for each; one that sets a name beyond them gets a dictionary,
+which costs more than many a request."""
 
 
 def _reserve() -> None:

@@ -73,22 +73,24 @@ def _stepping(loop: AbstractEventLoop, in_empty_context: bool) -> Start:
         task: RequestTask = _allocate(_Early)
         task.loop, task.work = loop, work
         task.own_context = context = Context() if in_empty_context else copy_context()
-        error: BaseException | None = None
         current[loop] = task
         try:
             # `next` needs no StopIteration
             first = context.run(next, work.__await__(), _DONE)
-        except BaseException as raised:
-            first, error = _DONE, raised
-        finally:
+        except BaseException as error:
             del current[loop]
-        if first is _DONE and error is None and getrefcount(task) == _OWN:
+            return gone_on(task, _DONE, error)
+        del current[loop]
+        if first is _DONE and getrefcount(task) == _OWN:
             return None
+        return gone_on(task, first, None)
+
+    def gone_on(task: RequestTask, first: Any, error: BaseException | None) -> RequestTask:
         is_early = type(task) is _Early
         if is_early:
             _rest_of(task)
         task.rest.came_to(first, error)
-        # the error has this frame in its traceback
+        # the task has it now, and it has this frame in its traceback
         error = None
         if is_early:
             make_at_once(task)

@@ -11,33 +11,29 @@ time. See RFC 9112 for the framing.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine
-from copy import copy
+from collections.abc import Callable
 from functools import partial
 from math import inf
-from typing import Any, TypeAlias
+from typing import Any
 from urllib.parse import unquote
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
-from trivium.app import App
 from trivium.exchange import RawHeaders
 from trivium.server.bounds import Bounds
-from trivium.server.direct import DirectExchange, new_exchange
+from trivium.server.direct import DirectExchange, new_exchange, repeated_exchange
 from trivium.server.eager import starter
+from trivium.server.entry import Serve, entry_of
 from trivium.server.heads import header_block, status_line
 from trivium.server.patience import Clock, clock_of
 from trivium.server.reframing import has_body, new_parser, reframed
 from trivium.server.repeats import KnownHead, known_head, target_of, targets
 
 __all__ = ["DirectProtocol"]
-
-Serve: TypeAlias = Callable[[DirectExchange], Coroutine[Any, Any, None]]
 
 _HIGH_WATER = 64 * 1024
 _MOST_WAITING = 16
@@ -63,6 +59,64 @@ class _Refused(Exception):
 class DirectProtocol(asyncio.Protocol):
     """The protocol class for uvicorn's ``http=``. ``bounded`` gives one with other bounds."""
 
+    # More attributes than CPython keeps without a dictionary; these are found as fast.
+    __slots__ = (
+        "_begins_within",
+        "_current",
+        "_default_block",
+        "_default_headers",
+        "_expected",
+        "_few",
+        "_framing_from",
+        "_framing_size",
+        "_has_ended",
+        "_head_is_complete",
+        "_head_size",
+        "_headers",
+        "_is_deaf",
+        "_is_ending",
+        "_is_pressed",
+        "_is_reading_paused",
+        "_known",
+        "_limit",
+        "_lingers",
+        "_packet_size",
+        "_parser",
+        "_reading",
+        "_received",
+        "_refusal",
+        "_serve",
+        "_since",
+        "_small",
+        "_start",
+        "_timed",
+        "_tries",
+        "_unchanged",
+        "_unread",
+        "_upgrade",
+        "_url",
+        "_usual_head",
+        "_version",
+        "_waiting",
+        "_write_waiters",
+        "access_log",
+        "app",
+        "app_state",
+        "clock",
+        "config",
+        "forwarded",
+        "is_lost",
+        "is_writing_paused",
+        "loop",
+        "peer",
+        "root_path",
+        "scheme",
+        "seen",
+        "server",
+        "server_state",
+        "transport",
+    )
+
     bounds = Bounds()
     clock_of: Callable[[asyncio.AbstractEventLoop], Clock] = staticmethod(clock_of)
     """The clock that ends slow connections; a test has its own."""
@@ -87,7 +141,7 @@ class DirectProtocol(asyncio.Protocol):
         self.server_state = server_state
         self.loop = _loop or asyncio.get_running_loop()
         self.root_path = config.root_path
-        self.forwarded, serve = _entry(self.app)
+        self.forwarded, serve = entry_of(self.app)
         self._serve: Serve = serve or self._serve_asgi
         # not in every release of uvicorn that serves
         in_empty_context: bool = getattr(config, "reset_contextvars", False)
@@ -120,6 +174,8 @@ class DirectProtocol(asyncio.Protocol):
         """Whether a head has begun in the middle of a packet."""
         self._known: KnownHead | None = None
         """The last head, if the next request is likely to have it too."""
+        self._expected: KnownHead | None = None
+        """The same, where what comes next is the beginning of a request."""
         self._tries = -1
         self._reading: DirectExchange | None = None
         """The request whose body is coming in."""
@@ -140,6 +196,8 @@ class DirectProtocol(asyncio.Protocol):
         self._is_ending = False
         self._is_deaf = False
         """Whether what comes in is dropped, because the connection ends or is another's."""
+        self._is_pressed = False
+        """Whether something else than a request may wait for the current one to be answered."""
         self._lingers = False
         self._is_reading_paused = False
         self.is_lost = False
@@ -178,37 +236,34 @@ class DirectProtocol(asyncio.Protocol):
         """The client sends no more; it may still read. uvicorn's transports close then."""
 
     def data_received(self, data: bytes) -> None:
-        if self._is_deaf:
-            return
-        is_new = self._reading is None and not self._head_size
-        line = data.find(b"\r\n") if is_new else -1
-        known = self._known
+        known = self._expected
         if (
             known is not None
-            and len(data) - line == known.size
-            and line > 0
-            and data.startswith(known.block, line)
-            and line <= self._small - len(known.block)
-            and (target := targets.get(data[:line]) or target_of(data[:line])) is not None
+            and known.longest_line >= (end := len(data) - known.size) > 0
+            and data.startswith(known.block, end)
+            and (target := targets.get(line := data[:end]) or target_of(line)) is not None
         ):
             # the same head as that of the request before, but for its first line
             self._tries = 0
             body = data[-known.length :] if known.length else b""
-            ex = new_exchange(self, target, known.headers, "1.1", True, body)
-            ex.header_map = known.header_map
-            ex.repeated = known.notes
+            ex = repeated_exchange(self, target, known, body)
             if self._current is None and not self._waiting and not self.is_writing_paused:
                 self._begin(ex)
                 return
             self._waiting.append(ex)
+        elif self._is_deaf:
+            return
         else:
-            self._parse(data, line, is_new)
+            self._parse(data)
         if self._current is None:
             self.advance()
         if self._waiting and len(self._waiting) >= _MOST_WAITING:
             self.pause_reading()
 
-    def _parse(self, data: bytes, line: int, is_new: bool) -> None:
+    def _parse(self, data: bytes) -> None:
+        self._expected = None
+        is_new = self._reading is None and not self._head_size
+        line = data.find(b"\r\n") if is_new else -1
         self._packet_size = len(data)
         self._has_ended = self._begins_within = False
         # Asking the parser for it costs more than the rest of what it is asked.
@@ -225,8 +280,10 @@ class DirectProtocol(asyncio.Protocol):
         elif is_new and self._tries < _TRIES and not self._begins_within and self._waiting:
             # the first head of a connection may as well be the last
             if self._tries >= 0 and len(self._waiting[-1].raw_headers) <= self._few:
-                self._known = known_head(data, self._waiting[-1])
+                self._known = known_head(data, self._waiting[-1], self._small)
             self._tries += 1
+        if self._reading is None and not self._head_size and not self._is_deaf:
+            self._expected = self._known
 
     def _feed_on(self, rest: bytes) -> None:
         """What came after a request to change the protocol, if we do not change it."""
@@ -245,7 +302,7 @@ class DirectProtocol(asyncio.Protocol):
                 return
             else:
                 return
-        self._is_deaf = True
+        self._turn_deaf()
 
     # The parser's callbacks
 
@@ -426,7 +483,7 @@ class DirectProtocol(asyncio.Protocol):
     async def _serve_busy(self, ex: DirectExchange) -> None:
         await service_unavailable(ex.scope, ex.receive, ex.send)  # type: ignore[arg-type]  # uvicorn's types of the same
 
-    def replied(self, ex: DirectExchange, *, keep_alive: bool) -> None:
+    def replied(self, keep_alive: bool) -> None:
         """The reply to the current request is complete; the next one may be served."""
         self.server_state.total_requests += 1
         self._current = None
@@ -436,7 +493,7 @@ class DirectProtocol(asyncio.Protocol):
             return
         if self._is_reading_paused:
             self.resume_reading()
-        if self._waiting or self._refusal or self._upgrade or self._is_ending:
+        if self._waiting or self._is_pressed:
             self.loop.call_soon(self.advance)
 
     # Ending
@@ -468,7 +525,7 @@ class DirectProtocol(asyncio.Protocol):
         """
         transport = self.transport
         lingers = self._reading is not None or self._refusal is not None
-        self._is_deaf = True
+        self._turn_deaf()
         self._reading = self._refusal = self._upgrade = None
         self._waiting.clear()
         now = self.clock.now
@@ -482,7 +539,7 @@ class DirectProtocol(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """uvicorn asks for the end: at once where nothing is under way, else after the reply."""
-        self._is_ending = True
+        self._is_ending = self._is_pressed = True
         if self._lingers:
             self.transport.close()
             return
@@ -493,9 +550,13 @@ class DirectProtocol(asyncio.Protocol):
             if ex is not None:
                 ex.keep_alive = False
 
+    def _turn_deaf(self) -> None:
+        self._is_deaf, self._is_pressed, self._expected = True, True, None
+
     def _refuse(self, status: int) -> None:
         """Ends the connection with this status: after it nothing can be told apart any more."""
-        self._refusal, self._is_deaf = status, True
+        self._refusal = status
+        self._turn_deaf()
         ex, self._reading = self._reading, None
         if ex is None:
             return
@@ -660,27 +721,6 @@ def _unmeasured(bounds: Bounds) -> tuple[int, int]:
     return min([_SMALL, *sizes]), _FEW if bounds.max_headers is None else min(
         _FEW, bounds.max_headers
     )
-
-
-def _entry(app: Any) -> tuple[ProxyHeadersMiddleware | None, Serve | None]:
-    """The way into the application that needs no ASGI, if it has one, and who speaks for proxies.
-
-    uvicorn wraps the application when it trusts proxies. What that wrapper does to the scope is
-    done when a scope is made.
-    """
-    forwarded: ProxyHeadersMiddleware | None = None
-    if type(app) is ProxyHeadersMiddleware:
-        forwarded = copy(app)
-        app, forwarded.app = app.app, _nothing
-    if isinstance(app, App) and type(app).__call__ is App.__call__:
-        if any(stage.decides_clients for stage in app.stages):
-            forwarded = None
-        return forwarded, app.serve_exchange
-    return None, None
-
-
-async def _nothing(scope: Any, receive: Any, send: Any) -> None:
-    """The application inside of what only changes the scope."""
 
 
 _REFUSALS = {

@@ -6,7 +6,7 @@ taken before on the same connection, their meaning is the same too, and the pars
 again. Whatever else differs, a byte too many or too few, goes to the parser.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
@@ -37,11 +37,11 @@ class KnownHead:
     """Of the block and the body."""
     length: int
     """Of the body."""
-    headers: RawHeaders
-    """Shared by all requests that have it: who changes the list makes another one first."""
-    header_map: dict[bytes, bytes]
-    notes: dict[Any, Any] = field(default_factory=dict)
-    """What has been found out of all requests that have it; see ``Exchange.repeated``."""
+    longest_line: int
+    """How long the first line may be, for the head to need no measuring."""
+    shared: tuple[RawHeaders, dict[bytes, bytes], dict[Any, Any]]
+    """The headers, their first values by name, and what has been found out of all requests that
+    have them: see ``Exchange.repeated``. Who changes the list makes another one first."""
 
 
 targets: dict[bytes, Target] = {}
@@ -71,8 +71,10 @@ def target_of(line: bytes) -> Target | None:
     return found
 
 
-def known_head(data: bytes, ex: DirectExchange) -> KnownHead | None:
+def known_head(data: bytes, ex: DirectExchange, small: int) -> KnownHead | None:
     """The head of ``ex``, which the parser has taken out of ``data``: one request and no more.
+
+    small: how many bytes of a head are within every bound.
 
     ``None`` where nothing can be told of the next request that has the same headers.
     """
@@ -88,4 +90,10 @@ def known_head(data: bytes, ex: DirectExchange) -> KnownHead | None:
     block = data[line : end + 4]
     if line + len(block) + length != len(data):
         return None
-    return KnownHead(block, len(block) + length, length, ex.raw_headers, ex.header_map)
+    return KnownHead(
+        block=block,
+        size=len(block) + length,
+        length=length,
+        longest_line=small - len(block),
+        shared=(ex.raw_headers, ex.header_map, {}),
+    )

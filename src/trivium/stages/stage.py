@@ -214,7 +214,7 @@ class Stages:
                 finally:
                     if ex.must_be_released:
                         await ex.release()
-            if ex._settlements:
+            if not ex.is_simple and ex._settlements:
                 await ex.settle()
         except BaseException as error:
             if ex.error is None:
@@ -295,7 +295,9 @@ class Stages:
             head(ex, status, headers)
         headers += self._missing(headers)
 
-    def lines(self, ex: Exchange, headers: RawHeaders, size: int | None) -> bytes | None:
+    def lines(
+        self, ex: Exchange, headers: Sequence[tuple[bytes, bytes]], size: int | None
+    ) -> bytes | None:
         lines: bytes | None
         if (repeated := ex.repeated) is not None:
             _, lines, is_conditional = repeated[self]
@@ -303,7 +305,7 @@ class Stages:
             lines, is_conditional = None, size is not None and self._is_conditional(ex)
         if size is not None and (size >= self._smallest or is_conditional or self._heads):
             return None
-        if len(headers) != 2 or headers[1] is not JSON_TYPE:
+        if headers[-1] is not JSON_TYPE or len(headers) > 2:
             for header in headers:
                 # what a page may do can depend on the page
                 if header[0] in self._names or header is HTML_TYPE:

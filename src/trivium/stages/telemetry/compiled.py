@@ -25,10 +25,10 @@ from trivium.binding.steps import run_groups
 from trivium.binding.values import Run
 from trivium.errors import RequestValidationError
 from trivium.exchange import Exchange
-from trivium.routing.dispatch import Dispatcher
+from trivium.routing.dispatch import Asked, Dispatcher
 from trivium.routing.route import APIRoute
 from trivium.routing.router import APIRouter
-from trivium.routing.table import Entry, Found, Table
+from trivium.routing.table import Entry, Table
 from trivium.routing.websocket import APIWebSocketRoute
 from trivium.stages.telemetry.observation import Observation, Stage, current
 from trivium.threads import in_thread
@@ -66,7 +66,7 @@ class ObservedDispatcher(Dispatcher):
 
     def _ask(
         self, table: Table, path: str, method: str, scope: Scope
-    ) -> tuple[Found | None, set[str] | None]:
+    ) -> tuple[Asked | None, set[str] | None]:
         found, allowed = super()._ask(table, path, method, scope)
         if found is not None and allowed:
             # a method that the path does not take: it is that path's request all the same
