@@ -82,7 +82,9 @@ class Metrics(Stage):
         return None
 
     def leave(self, ex: Exchange) -> None:
-        route = ex.scope.get("route") if ex.has_scope else ex.route
+        route = ex.route
+        if ex.must_be_released and ex.has_scope:
+            route = ex.scope.get("route")
         series = self._known.get((ex.method, id(route), ex.status))
         if series is None or series.route is not route:
             series = self._series_of(ex, route)

@@ -127,9 +127,9 @@ class Stage:
         return type(self).__name__
 
 
-_Learnt: TypeAlias = tuple[list[Page], bytes | None, bool]
-"""What is still asked on the way in, the lines that all replies have, and whether the request is
-a conditional one."""
+_Learnt: TypeAlias = tuple[list[Page], bytes | None, float]
+"""What is still asked on the way in, the lines that all replies have, and the size of a body from
+which on one may be changed."""
 
 
 class Stages:
@@ -181,15 +181,14 @@ class Stages:
         ex.around = self
         if self._needs_time:
             ex.began = perf_counter()
-        enters = self._enters
-        if ex.is_direct:
-            repeated = ex.repeated
-            if repeated is None:
-                enters = self._direct_enters
-            else:
-                # the connection has had these headers before
-                enters = (repeated.get(self) or self._learn(ex, repeated))[0]
+        repeated = ex.repeated
+        if repeated is not None:
+            # the connection has had these headers before
+            enters = (repeated.get(self) or self._learn(ex, repeated))[0]
+        elif ex.is_direct:
+            enters = self._direct_enters
         else:
+            enters = self._enters
             if self._needs_headers:
                 ex.header_map = dict(reversed(ex.raw_headers))
             if ex.is_websocket:
@@ -241,8 +240,7 @@ class Stages:
                 is_certain = is_certain and stage.keeps_headers
             asked.append(stage)
         lines = self._kept(ex) if is_certain else None
-        is_conditional = self._is_conditional(ex)
-        learnt = (_enters_of(asked, is_direct=True), lines, is_conditional)
+        learnt = (_enters_of(asked, is_direct=True), lines, self._smallest_changed(ex))
         repeated[self] = learnt
         return learnt
 
@@ -290,6 +288,10 @@ class Stages:
     def _is_conditional(self, ex: Exchange) -> bool:
         return bool(self._conditional) and not self._conditional.isdisjoint(ex.header_map)
 
+    def _smallest_changed(self, ex: Exchange) -> float:
+        """From which size on ``changed`` may have something to do."""
+        return 0 if self._heads or self._is_conditional(ex) else self._smallest
+
     def finish(self, ex: Exchange, status: int, headers: RawHeaders) -> None:
         for head in self._last_heads:
             head(ex, status, headers)
@@ -300,10 +302,10 @@ class Stages:
     ) -> bytes | None:
         lines: bytes | None
         if (repeated := ex.repeated) is not None:
-            _, lines, is_conditional = repeated[self]
+            _, lines, smallest = repeated[self]
         else:
-            lines, is_conditional = None, size is not None and self._is_conditional(ex)
-        if size is not None and (size >= self._smallest or is_conditional or self._heads):
+            lines, smallest = None, self._smallest_changed(ex)
+        if size is not None and size >= smallest:
             return None
         if headers[-1] is not JSON_TYPE or len(headers) > 2:
             for header in headers:
@@ -354,7 +356,8 @@ class Stages:
         ex.around = None
         if self._needs_time:
             ex.seconds = perf_counter() - ex.began
-        for leave in self._direct_leaves if ex.is_direct else self._leaves:
+        is_direct = ex.repeated is not None or ex.is_direct
+        for leave in self._direct_leaves if is_direct else self._leaves:
             leave(ex)
 
 
