@@ -230,6 +230,14 @@ def test_many_ordinary_values_are_not_looked_at_one_by_one(monkeypatch):
     assert encode_json({"rows": rows}) == reply({"rows": rows})
 
 
+def test_a_generator_among_many_values_is_run_once():
+    def numbers() -> Any:
+        yield from range(3)
+
+    assert encode_json([*range(20), numbers()]) == reply([*range(20), numbers()])
+    assert encode_json({"rows": [*range(20), numbers()]}).endswith(b"[0,1,2]]}")
+
+
 @pytest.mark.parametrize("width", [1, 16])
 def test_a_value_with_many_that_contains_itself_is_an_error(width):
     value: list[Any] = [1] * 16

@@ -61,7 +61,7 @@ def _written(value: Any) -> bytes | None:
         # a lone surrogate
         return None
     # Keys of SQLAlchemy's are left out, and begin so; as a rule there is none.
-    return written if written.find(b'"_sa') < 0 else None
+    return written if written.rfind(b'"_sa') < 0 else None
 
 
 def _same_floats(level: Iterable[Any]) -> bool:
