@@ -124,7 +124,7 @@ class DirectProtocol(asyncio.Protocol):
     @classmethod
     def bounded(cls, bounds: Bounds) -> "type[DirectProtocol]":
         """The class with other bounds, to be given to uvicorn."""
-        return type(cls.__name__, (cls,), {"bounds": bounds})
+        return type(cls.__name__, (cls,), {"bounds": bounds, "__slots__": ()})
 
     def __init__(
         self,
