@@ -49,13 +49,18 @@ asyncio.run(main())
 
 NOT_LOADED = (
     # Of Trivium: the models of OpenAPI take longer to make than everything else together.
+    "trivium.checks",
     "trivium.cli",
     "trivium.db",
     "trivium.fastapi",
     "trivium.openapi.document",
     "trivium.openapi.models",
+    "trivium.routing.explain",
     "trivium.security",
     "trivium.server",
+    "trivium.stages.access_log",
+    "trivium.stages.function_middleware",
+    "trivium.stages.health",
     "trivium.stages.telemetry.server",
     "trivium.testing",
     # Of others.

@@ -26,7 +26,6 @@ from trivium import openapi as documents
 from trivium.binding.container import Container, Resolver
 from trivium.binding.limits import limited
 from trivium.binding.params import Depends
-from trivium.checks import Check, Checker, gathered
 from trivium.errors import (
     DeclarationError,
     RequestValidationError,
@@ -36,8 +35,6 @@ from trivium.errors import (
 from trivium.exchange import Exchange
 from trivium.openapi.refusal import UNPROCESSABLE, Refusal
 from trivium.openapi.site import cdn_docs_routes, docs_routes, document_route
-from trivium.routing.explain import explain, layers
-from trivium.routing.explanation import Explanation
 from trivium.routing.failures import DEFAULT_HANDLERS, failure_answered, failures_answered
 from trivium.routing.flat import FlatRoute, flattened
 from trivium.routing.lifespan import mounted_lifespans, serve_lifespan
@@ -58,14 +55,16 @@ from trivium.routing.served import ServedRoutes
 from trivium.routing.verbs import Decorator, Verb
 from trivium.routing.way_out import has_way_out, way_out, with_way_out
 from trivium.shutdown import SHUTDOWN_KEY, ShutdownSignal
-from trivium.stages.function_middleware import FunctionMiddleware
-from trivium.stages.health import Readiness, ReadinessCheck
 from trivium.stages.server_error import ServerErrors
 from trivium.stages.stage import Stage, Stages
 from trivium.stages.telemetry.entry import Undecided, server_for, with_error_notes
 from trivium.stages.telemetry.settings import TelemetryConfig, settings_of
 
+# What an application rarely needs is imported where it is.
 if TYPE_CHECKING:
+    from trivium.checks import Check, Checker
+    from trivium.routing.explanation import Explanation
+    from trivium.stages.health import Readiness, ReadinessCheck
     from trivium.stages.production import ProductionOptions, ProductionSettings
 
 __all__ = ["App", "AppOptions", "Battery", "FastAPI"]
@@ -310,12 +309,14 @@ class App(Starlette):
         self.add_stage(*(stage for stage in wanted if type(stage) not in present))
         return settings
 
-    def add_readiness(self, name: str, check: ReadinessCheck, *, timeout: float = 2.0) -> None:
+    def add_readiness(self, name: str, check: "ReadinessCheck", *, timeout: float = 2.0) -> None:
         """Has ``/ready`` answer 503 while ``check`` raises, or takes over ``timeout`` seconds.
 
         For batteries, and for whatever else requests cannot be answered without. Where the
         application has no ``Health`` stage nobody asks.
         """
+        from trivium.stages.health import Readiness
+
         self.readiness.append(Readiness(name, check, timeout))
 
     def add_lifespan(self, lifespan: "Callable[[App], AbstractAsyncContextManager[Any]]") -> None:
@@ -415,6 +416,8 @@ class App(Starlette):
                 instead='@app.middleware("http"), or add_middleware() with an ASGI middleware',
             )
 
+        from trivium.stages.function_middleware import FunctionMiddleware
+
         def declare(function: Handler) -> Handler:
             self.add_middleware(FunctionMiddleware, dispatch=function)
             return function
@@ -430,15 +433,17 @@ class App(Starlette):
 
         return declare
 
-    def add_check(self, checker: Checker) -> None:
+    def add_check(self, checker: "Checker") -> None:
         """Has ``checks`` ask this too; stages and batteries are asked anyway."""
         self._checkers.append(checker)
 
-    def checks(self, *, deploy: bool = False) -> list[Check]:
+    def checks(self, *, deploy: bool = False) -> "list[Check]":
         """What may be wrong, the gravest first; see ``trivium check``.
 
         deploy: also what matters only where strangers are served.
         """
+        from trivium.checks import gathered
+
         checkers = (*self.stages, *self.batteries, *self._checkers)
         return gathered(self, checkers, deploy=deploy)
 
@@ -456,8 +461,10 @@ class App(Starlette):
         """Every route with its full path; the stable way to see what is served."""
         return self.router.routes_flat()
 
-    def explain(self, method: str, path: str) -> Explanation:
+    def explain(self, method: str, path: str) -> "Explanation":
         """The compiled plan of the route that would answer, for tools; see ``trivium explain``."""
+        from trivium.routing.explain import explain, layers
+
         stages = [stage.described() for stage in self.stages]
         around = [*stages, *layers(self.user_middleware, self.max_body_size)]
         return explain(self.router, method, path, around=around)

@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio.to_thread
 import uvicorn
@@ -26,7 +26,9 @@ from trivium.server.recycling import Limits
 from trivium.server.settings import ServerSettings
 from trivium.server.sockets import address_of
 from trivium.shutdown import SHUTDOWN_KEY, ShutdownSignal
-from trivium.stages.access_log import AccessLog
+
+if TYPE_CHECKING:
+    from trivium.stages.access_log import AccessLog
 
 __all__ = ["Server", "config_of"]
 
@@ -55,9 +57,13 @@ def bounds_of(settings: ServerSettings) -> Bounds:
     )
 
 
-def _access_logs_of(app: Any) -> list[AccessLog]:
+def _access_logs_of(app: Any) -> "list[AccessLog]":
     """The application's own access log, which knows more than the server's."""
     stages = app.stages if isinstance(app, App) else ()
+    if not stages:
+        return []
+    from trivium.stages.access_log import AccessLog
+
     return [stage for stage in stages if isinstance(stage, AccessLog)]
 
 
