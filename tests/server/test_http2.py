@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-import socket
 import ssl
 import sys
 from pathlib import Path
@@ -13,77 +12,12 @@ from typing import Any
 
 import pytest
 import trustme
-from h2.config import H2Configuration
-from h2.connection import H2Connection
-from h2.events import (
-    ConnectionTerminated,
-    DataReceived,
-    Event,
-    ResponseReceived,
-    StreamEnded,
-    StreamReset,
-)
+from h2.events import ConnectionTerminated, DataReceived, ResponseReceived, StreamReset
 
+from tests.server.http2_clients import Client
 from tests.server.project import PATIENCE, Live, Project
 from trivium.server.errors import WrongSetting
 from trivium.server.http2 import PREFACE, EitherProtocol, require_http2
-
-
-class Client:
-    """One connection that speaks HTTP/2."""
-
-    def __init__(self, connection: socket.socket, *, lax: bool = False) -> None:
-        self.socket = connection
-        self.http2 = H2Connection(
-            H2Configuration(
-                header_encoding="utf-8",
-                validate_outbound_headers=not lax,
-                normalize_outbound_headers=not lax,
-            )
-        )
-        self.seen: list[Event] = []
-        self.is_closed = False
-        self.http2.initiate_connection()
-        self.flush()
-
-    def flush(self) -> None:
-        self.socket.sendall(self.http2.data_to_send())
-
-    def send(
-        self, path: str, body: bytes | None = None, headers: tuple[tuple[str, str], ...] = ()
-    ) -> int:
-        """Sends a request; the number of its stream."""
-        number = self.http2.get_next_available_stream_id()
-        method = "GET" if body is None else "POST"
-        head = [(":method", method), (":path", path), (":scheme", "http"), (":authority", "a")]
-        self.http2.send_headers(number, [*head, *headers], end_stream=body is None)
-        if body is not None:
-            self.http2.send_data(number, body, end_stream=True)
-        self.flush()
-        return number
-
-    def until(self, kind: type[Any], number: int | None = None) -> Any:
-        """Waits for an event of this kind, on the stream if one is named."""
-        while True:
-            for event in self.seen:
-                if isinstance(event, kind) and number in (None, getattr(event, "stream_id", None)):
-                    return event
-            data = self.socket.recv(65536)
-            assert data, f"the connection is closed, without {kind.__name__}: {self.seen}"
-            self.seen += self.http2.receive_data(data)
-            self.flush()
-
-    def answer(self, number: int) -> tuple[int, bytes]:
-        """The whole reply on a stream."""
-        self.until(StreamEnded, number)
-        data = (e for e in self.seen if isinstance(e, DataReceived) and e.stream_id == number)
-        return self.status(number), b"".join(each.data for each in data)
-
-    def status(self, number: int) -> int:
-        return int(dict(self.until(ResponseReceived, number).headers)[":status"])
-
-    def close(self) -> None:
-        self.socket.close()
 
 
 @pytest.fixture(params=[(), ("--asgi",)], ids=["direct", "asgi"])

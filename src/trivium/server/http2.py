@@ -1,4 +1,4 @@
-"""HTTP/2 beside HTTP/1.1 on the same sockets: uvicorn's protocol for it, by zttp, through ASGI.
+"""HTTP/2 beside HTTP/1.1 on the same sockets: uvicorn's protocol for it, bounded, through ASGI.
 
 Over TLS client and server agree on one of the two by ALPN. Without TLS a client that begins with
 HTTP/2's preface has said what it speaks (RFC 9113, 3.3); whatever else begins is HTTP/1.1.
@@ -11,12 +11,14 @@ from typing import Any, ClassVar
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from trivium.server.bounds import Bounds
 from trivium.server.errors import WrongSetting
+from trivium.server.frames import PREFACE
 
 __all__ = ["require_http2", "with_http2"]
 
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _HOME = "uvicorn.protocols.http.zttp_h2_impl"
+_BOUNDED = "trivium.server.streams"
 
 
 def require_http2() -> None:
@@ -30,9 +32,11 @@ def require_http2() -> None:
         ) from error
 
 
-def with_http2(http1: type[asyncio.Protocol]) -> type[asyncio.Protocol]:
+def with_http2(
+    http1: type[asyncio.Protocol], bounds: Bounds | None = None
+) -> type[asyncio.Protocol]:
     """A protocol class for uvicorn's ``http=``; `http1` is the one for HTTP/1.1."""
-    http2 = import_module(_HOME).ZttpH2Protocol
+    http2 = import_module(_BOUNDED).BoundedHttp2Protocol.bounded(bounds or Bounds())
     return type("EitherProtocol", (EitherProtocol,), {"http1": http1, "http2": http2})
 
 

@@ -76,14 +76,15 @@ def _silence(app: Any) -> None:
 
 def _http(settings: ServerSettings) -> type[asyncio.Protocol]:
     """The protocol of connections."""
-    http1: type[asyncio.Protocol] = DirectProtocol.bounded(bounds_of(settings))
+    bounds = bounds_of(settings)
+    http1: type[asyncio.Protocol] = DirectProtocol.bounded(bounds)
     if settings.asgi:
         from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as http1
     if not settings.http2:
         return http1
     from trivium.server.http2 import with_http2
 
-    return with_http2(http1)
+    return with_http2(http1, bounds)
 
 
 def _websocket(**given: Any) -> asyncio.Protocol:

@@ -186,11 +186,9 @@ class ServerSettings:
     )
 
     asgi: bool = _setting(
-        False, "Serve by uvicorn's own protocol, which has none of the six limits above.", FLAG
+        False, "Serve by uvicorn's HTTP/1.1 protocol, which has none of the six limits above.", FLAG
     )
-    http2: bool = _setting(
-        False, "Speak HTTP/2 too, by zttp, which has none of the six limits either.", FLAG
-    )
+    http2: bool = _setting(False, "Speak HTTP/2 too, by zttp, within the six limits above.", FLAG)
     root_path: str = _setting(
         "", "Path prefix that a proxy strips.", no_info_plain_validator_function(_rooted)
     )
