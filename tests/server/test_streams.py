@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -19,7 +18,7 @@ from h2.events import (
 from h2.settings import SettingCodes
 from hpack import Encoder
 
-from tests.server.clocks import ManualClock, until
+from tests.server.clocks import until
 from tests.server.http2_clients import (
     CALM,
     CANCEL,
@@ -38,141 +37,20 @@ from tests.server.http2_clients import (
     SETTINGS,
     WHOLE,
     WINDOW_UPDATE,
-    Client,
     Frame,
-    RawClient,
     block,
 )
+from tests.server.http2_served import PIECE, Served, bounded
 from tests.server.inprocess import app_of, hosted
-from tests.server.live import Live, served
 from trivium.server import streams
 from trivium.server.bounds import Bounds
 from trivium.server.frames import PREFACE
-from trivium.server.http2 import EitherProtocol
-from trivium.server.protocol import DirectProtocol
 from trivium.server.streams import BoundedHttp2Protocol
 
 pytestmark = pytest.mark.slow
 
 SMALL = Bounds(max_url_size=100, max_header_size=500, max_headers=10)
-PIECE = b"x" * 65536
 LARGE_WINDOW = 2**31 - 1
-
-
-class Served:
-    """A server, its clock, and what its handlers have told."""
-
-    def __init__(self, live: Live, clocks: list[ManualClock], told: list[str]) -> None:
-        self.live = live
-        self.clocks = clocks
-        self.told = told
-        self._clients: list[Client | RawClient] = []
-
-    def client(self, **options: Any) -> Client:
-        client = Client(self.live.connect(), **options)
-        self._clients.append(client)
-        return client
-
-    def raw_client(self) -> RawClient:
-        client = RawClient(self.live.connect())
-        self._clients.append(client)
-        return client
-
-    def close(self) -> None:
-        """All clients leave."""
-        for client in self._clients:
-            client.close()
-
-    @property
-    def connections(self) -> list[Any]:
-        return [c for c in self.live.server.server_state.connections if hasattr(c, "cycles")]
-
-    @property
-    def connection(self) -> Any:
-        """The only one, which has told what it speaks."""
-        until(lambda: self.connections)
-        return self.connections[0]
-
-    def later(self, *times: float) -> None:
-        for seconds in times:
-            self.clocks[0].later(seconds)
-
-    def call(self, what: Callable[[], object]) -> None:
-        """Calls in the server's thread, and returns when that has returned."""
-        self.clocks[0].loop.call_soon_threadsafe(what)
-        self.later(0)
-
-    def until_told(self, what: str) -> None:
-        until(lambda: what in self.told)
-
-
-def app_that_tells(told: list[str]) -> Any:
-    async def begin(send: Any, status: int = 200) -> None:
-        await send({"type": "http.response.start", "status": status, "headers": []})
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        path = scope["path"]
-        told.append(f"{scope['method']} {path}")
-        if path == "/empty":
-            await begin(send, 204)
-            await send({"type": "http.response.body"})
-            return
-        if path == "/large":
-            await begin(send)
-            await send({"type": "http.response.body", "body": PIECE * 4})
-            return
-        if path == "/stream":
-            await begin(send)
-            for number in range(200):
-                await send({"type": "http.response.body", "body": PIECE, "more_body": True})
-                told.append(f"sent {number}")
-            await send({"type": "http.response.body"})
-            told.append("all sent")
-            return
-        if path == "/begun":
-            await begin(send)
-        size, more = 0, True
-        while more or path == "/hold":
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                told.append("left")
-                return
-            size += len(message["body"])
-            more = message["more_body"]
-            told.append(f"has {size}")
-        await begin(send)
-        await send({"type": "http.response.body", "body": b"%d" % size})
-
-    return app
-
-
-@contextmanager
-def bounded(bounds: Bounds | None = None) -> Iterator[Served]:
-    """Serves both protocols with these bounds, by a clock that a test has."""
-    told: list[str] = []
-    clocks: list[ManualClock] = []
-
-    def clock_of(loop: asyncio.AbstractEventLoop) -> ManualClock:
-        if not clocks:
-            clocks.append(ManualClock(loop))
-        return clocks[0]
-
-    class Timed(BoundedHttp2Protocol):
-        pass
-
-    Timed.bounds = bounds or Bounds()
-    Timed.clock_of = staticmethod(clock_of)
-    http = type("Either", (EitherProtocol,), {"http1": DirectProtocol, "http2": Timed})
-    # not uvicorn's logging, so that what is logged can be seen here
-    options = {"log_config": None, "log_level": None, "timeout_keep_alive": 100}
-    with served(app_that_tells(told), http, **options) as live:
-        server = Served(live, clocks, told)
-        try:
-            yield server
-        finally:
-            server.close()
-    assert not live.server.server_state.tasks
-    assert not live.server.server_state.connections
 
 
 @pytest.fixture(autouse=True)
@@ -180,7 +58,8 @@ def nothing_fails(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """No client makes the server log an error, or a traceback."""
     with caplog.at_level(logging.WARNING):
         yield
-    failures = [r for r in caplog.records if r.exc_info or r.levelno >= logging.ERROR]
+    records = [*caplog.get_records("call"), *caplog.records]
+    failures = [each for each in records if each.exc_info or each.levelno >= logging.ERROR]
     assert not failures
 
 
@@ -535,6 +414,40 @@ def test_a_stream_whose_window_stays_shut_is_reset(here: Served, path: str) -> N
     assert client.until(StreamReset, number).error_code == CANCEL
     until(lambda: not here.live.server.server_state.tasks)
     assert client.status(client.send("/empty")) == 204
+
+
+def test_a_client_that_could_not_open_a_window_has_its_time_again(here: Served) -> None:
+    client = here.client(window=0)
+    client.status(client.send("/large"))
+    here.later(1)
+
+    here.call(here.connection.pause_writing)
+    here.later(59)
+    here.call(here.connection.resume_writing)
+    here.later(59)
+
+    assert client.status(client.send("/empty")) == 204
+    assert client.of(StreamReset) == []
+
+
+def test_a_body_that_nobody_reads_holds_nothing_up_once_its_stream_has_ended(
+    here: Served,
+) -> None:
+    client = here.raw_client()
+    client.send(
+        Frame(SETTINGS, 0, 0, b"\0\4\0\0\0\0"),
+        Frame(HEADERS, 1, END_HEADERS, block("/stream", method="POST")),
+        *[Frame(DATA, 1, 0, bytes(16384))] * 5,
+        Frame(HEADERS, 3, WHOLE, block("/empty")),
+    )
+    until(lambda: here.connection.flow.read_paused)
+    here.later(1)
+
+    here.later(61)
+
+    client.until(RST_STREAM, 1)
+    client.send(Frame(HEADERS, 5, WHOLE, block("/empty")))
+    assert client.status(5) == 204
 
 
 def test_a_connection_whose_window_stays_shut_is_ended(here: Served) -> None:

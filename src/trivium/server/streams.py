@@ -323,7 +323,6 @@ class BoundedHttp2Protocol(ZttpH2Protocol):
             cycle.disconnected = True
             cycle.message_event.set()
         self._moves.set()
-        self.resume_reading_if_idle()
 
     # Time
 
