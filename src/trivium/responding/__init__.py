@@ -5,6 +5,8 @@
 ``responses`` are the classes that a handler may return or name.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from trivium.responding.encoders import jsonable_encoder
 from trivium.responding.responses import (
     EventSourceResponse,
@@ -16,7 +18,9 @@ from trivium.responding.responses import (
     Response,
     StreamingResponse,
 )
-from trivium.responding.sse import ServerSentEvent
+
+if TYPE_CHECKING:
+    from trivium.responding.sse import ServerSentEvent
 
 __all__ = [
     "EventSourceResponse",
@@ -30,3 +34,12 @@ __all__ = [
     "StreamingResponse",
     "jsonable_encoder",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # its model takes time to make, and few applications send events
+    if name == "ServerSentEvent":
+        from trivium.responding.sse import ServerSentEvent
+
+        return ServerSentEvent
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

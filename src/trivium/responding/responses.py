@@ -15,7 +15,6 @@ from starlette.responses import (
 from typing_extensions import deprecated
 
 from trivium.errors import DeclarationError, TriviumDeprecationWarning
-from trivium.responding.sse import EventSourceResponse
 
 __all__ = [
     "EventSourceResponse",
@@ -31,6 +30,16 @@ __all__ = [
     "orjson",
     "ujson",
 ]
+
+
+class EventSourceResponse(StreamingResponse):
+    """A stream with the media type of Server-Sent Events.
+
+    As the ``response_class`` of a handler that yields, it makes an event of every item, for any
+    HTTP method. Made by hand, it sends the given chunks as they are.
+    """
+
+    media_type = "text/event-stream"
 
 
 if TYPE_CHECKING:

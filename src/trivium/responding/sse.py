@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 from anyio import CapacityLimiter
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from starlette.responses import StreamingResponse
 
 from trivium.responding.plain import encode_json_stream_item
 from trivium.responding.relay import Chunks, Encode, Items, Wait, relay, wait_at_most
+from trivium.responding.responses import EventSourceResponse
 from trivium.shutdown import ShutdownSignal
 
 __all__ = [
@@ -49,16 +49,6 @@ EVENT_SCHEMA: dict[str, Any] = {
 
 https://spec.openapis.org/oas/v3.2.0#special-considerations-for-server-sent-events
 """
-
-
-class EventSourceResponse(StreamingResponse):
-    """A stream with the media type of Server-Sent Events.
-
-    As the ``response_class`` of a handler that yields, it makes an event of every item, for any
-    HTTP method. Made by hand, it sends the given chunks as they are.
-    """
-
-    media_type = "text/event-stream"
 
 
 def _single_line(value: str, field: str) -> str:

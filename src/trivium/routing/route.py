@@ -38,8 +38,7 @@ from trivium.binding.steps import Overrides
 from trivium.binding.written import parameter_as_written, return_as_written
 from trivium.errors import DeclarationError, place_of
 from trivium.responding.reply import Finish, Written, allows_body, finisher
-from trivium.responding.sse import EventSourceResponse, ServerSentEvent
-from trivium.responding.stream import stream_finisher
+from trivium.responding.responses import EventSourceResponse
 from trivium.routing.inclusion import Inclusion
 from trivium.routing.operation import (
     Compiled,
@@ -161,9 +160,12 @@ class APIRoute(OperationRoute, starlette_routing.Route):  # type: ignore[overrid
         item = stream_item_type(annotation)
         if item is None or not streams:
             return annotation
-        # a ServerSentEvent is an envelope: what it carries is the author's own business
-        if (self.is_json_stream or self.is_sse_stream) and not is_subclass(item, ServerSentEvent):
-            self.stream_item_type = item
+        if self.is_json_stream or self.is_sse_stream:
+            from trivium.responding.sse import ServerSentEvent
+
+            # an envelope: what it carries is the author's own business
+            if not is_subclass(item, ServerSentEvent):
+                self.stream_item_type = item
         return None
 
     def _response_field(self, prefix: str, model: Any) -> Field | None:
@@ -360,6 +362,8 @@ class APIRoute(OperationRoute, starlette_routing.Route):  # type: ignore[overrid
         is_default = isinstance(chosen, DefaultPlaceholder)
         response_class = chosen.value if isinstance(chosen, DefaultPlaceholder) else chosen
         if self.dependant.kind.is_generator:
+            from trivium.responding.stream import stream_finisher
+
             return stream_finisher(
                 field=self.stream_item_field,
                 status_code=self.status_code,
