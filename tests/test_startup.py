@@ -49,6 +49,7 @@ asyncio.run(main())
 
 NOT_LOADED = (
     # Of Trivium: the models of OpenAPI take longer to make than everything else together.
+    "trivium.binding.foreign",
     "trivium.checks",
     "trivium.cli",
     "trivium.db",
@@ -59,6 +60,7 @@ NOT_LOADED = (
     "trivium.responding.sse",
     "trivium.responding.stream",
     "trivium.routing.explain",
+    "trivium.routing.handlers",
     "trivium.security",
     "trivium.server",
     "trivium.stages.access_log",

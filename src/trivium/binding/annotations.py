@@ -4,6 +4,7 @@ The kind decides where a parameter without an explicit place is read from: a sca
 parameter, an upload is a file, everything else is the body.
 """
 
+import sys
 import types
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ from starlette.datastructures import UploadFile as StarletteUploadFile
 __all__ = [
     "SEQUENCE_CONSTRUCTORS",
     "SEQUENCE_TYPES",
+    "adapted",
     "is_attrs_class",
     "is_bytes",
     "is_bytes_sequence",
@@ -65,6 +67,17 @@ def is_struct(annotation: Any) -> bool:
 def is_attrs_class(annotation: Any) -> bool:
     """Whether the annotation is a class made by attrs, which is recognised without importing it."""
     return isinstance(annotation, type) and hasattr(annotation, "__attrs_attrs__")
+
+
+def adapted(annotation: Any) -> Any:
+    """The annotation with stand-ins for the Structs and attrs classes in it, which Pydantic does
+    not know; see ``foreign.py``."""
+    if "msgspec" in sys.modules or "attr" in sys.modules:
+        from trivium.binding import foreign
+
+        return foreign.adapted(annotation)
+    # nobody can have made such a class
+    return annotation
 
 
 def is_union(annotation: Any) -> bool:

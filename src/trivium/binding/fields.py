@@ -25,8 +25,7 @@ from pydantic.warnings import UnsupportedFieldAttributeWarning
 from pydantic_core import PydanticUndefined
 from typing_extensions import TypedDict
 
-from trivium.binding.annotations import is_sequence, is_subclass
-from trivium.binding.foreign import adapted
+from trivium.binding.annotations import adapted, is_sequence, is_subclass
 from trivium.binding.params import Form, Path
 from trivium.errors import DeclarationError, PydanticV1NotSupportedError
 

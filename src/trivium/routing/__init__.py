@@ -5,21 +5,26 @@ what can be said of one, ``inclusion`` what a router adds to another's. ``flat``
 list, ``table`` finds a path in it, ``dispatch`` serves what was found.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from starlette.routing import Mount
 
 from trivium.routing.flat import FlatRoute, RouteContext, iter_route_contexts
-from trivium.routing.handlers import (
-    get_request_handler,
-    get_websocket_app,
-    request_response,
-    run_endpoint_function,
-    serialize_response,
-    websocket_session,
-)
 from trivium.routing.route import APIRoute
 from trivium.routing.router import APIRouter
 from trivium.routing.views import action
 from trivium.routing.websocket import APIWebSocketRoute
+
+if TYPE_CHECKING:
+    from trivium.routing.handlers import (
+        get_request_handler,
+        get_websocket_app,
+        request_response,
+        run_endpoint_function,
+        serialize_response,
+        websocket_session,
+    )
 
 __all__ = [
     "APIRoute",
@@ -37,3 +42,21 @@ __all__ = [
     "serialize_response",
     "websocket_session",
 ]
+
+# For code that builds on them as on FastAPI's; an application itself needs none.
+_HANDLERS = frozenset(
+    {
+        "get_request_handler",
+        "get_websocket_app",
+        "request_response",
+        "run_endpoint_function",
+        "serialize_response",
+        "websocket_session",
+    }
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HANDLERS:
+        return getattr(import_module("trivium.routing.handlers"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
