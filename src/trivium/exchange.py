@@ -133,7 +133,7 @@ class _Query:
 
     def __get__(self, ex: "Exchange", owner: type["Exchange"]) -> dict[str, str]:
         pairs = ex._query_pairs
-        found = ex.query = _parse_query_once(ex.query_string) if pairs is None else dict(pairs)
+        found = ex.query = dict(_parse_query(ex.query_string) if pairs is None else pairs)
         return found
 
 
@@ -690,16 +690,3 @@ def _parse_query(raw: bytes) -> list[tuple[str, str]]:
             name, _, value = part.partition("=")
             pairs.append((name, value))
     return pairs
-
-
-def _parse_query_once(raw: bytes) -> dict[str, str]:
-    """The same by name; most queries are read in no other way."""
-    text = raw.decode("latin-1")
-    if "%" in text or "+" in text:
-        return dict(_parse_query(raw))
-    found = {}
-    for part in text.split("&"):
-        if part:
-            name, _, value = part.partition("=")
-            found[name] = value
-    return found

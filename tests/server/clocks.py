@@ -7,6 +7,7 @@ import threading
 import time
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
+from typing import Any
 
 from tests.server.live import PATIENCE
 from trivium.server.bounds import Bounds
@@ -37,7 +38,9 @@ class ManualClock(Clock):
             assert looked.wait(PATIENCE), "the clock's event loop does not run"
 
 
-def timed(bounds: Bounds | None = None) -> tuple[type[DirectProtocol], list[ManualClock]]:
+def timed(
+    bounds: Bounds | None = None, protocol: Any = DirectProtocol
+) -> tuple[Any, list[ManualClock]]:
     """A protocol class with a clock of its own, and the list that will hold the clock."""
     clocks: list[ManualClock] = []
 
@@ -46,7 +49,7 @@ def timed(bounds: Bounds | None = None) -> tuple[type[DirectProtocol], list[Manu
             clocks.append(ManualClock(loop))
         return clocks[0]
 
-    class Timed(DirectProtocol):
+    class Timed(protocol):  # type: ignore[misc]  # any protocol with a clock
         pass
 
     Timed.bounds = bounds or Bounds()

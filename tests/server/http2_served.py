@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.server.clocks import ManualClock, until
+from tests.server.clocks import ManualClock, timed, until
 from tests.server.http2_clients import Client, RawClient
 from tests.server.live import Live, served
 from trivium.server.bounds import Bounds
@@ -109,19 +108,8 @@ def app_that_tells(told: list[str]) -> Any:
 def bounded(bounds: Bounds | None = None) -> Iterator[Served]:
     """Serves both protocols with these bounds, by a clock that a test has."""
     told: list[str] = []
-    clocks: list[ManualClock] = []
-
-    def clock_of(loop: asyncio.AbstractEventLoop) -> ManualClock:
-        if not clocks:
-            clocks.append(ManualClock(loop))
-        return clocks[0]
-
-    class Timed(BoundedHttp2Protocol):
-        pass
-
-    Timed.bounds = bounds or Bounds()
-    Timed.clock_of = staticmethod(clock_of)
-    http = type("Either", (EitherProtocol,), {"http1": DirectProtocol, "http2": Timed})
+    http2, clocks = timed(bounds, BoundedHttp2Protocol)
+    http = type("Either", (EitherProtocol,), {"http1": DirectProtocol, "http2": http2})
     # not uvicorn's logging, so that what is logged can be seen here
     options = {"log_config": None, "log_level": None, "timeout_keep_alive": 100}
     with served(app_that_tells(told), http, **options) as live:

@@ -38,6 +38,7 @@ from tests.server.http2_clients import (
     WHOLE,
     WINDOW_UPDATE,
     Frame,
+    RawClient,
     block,
 )
 from tests.server.http2_served import PIECE, Served, bounded
@@ -206,16 +207,22 @@ FLOODS = [
 ]
 
 
-@pytest.mark.parametrize(("frame", "most"), FLOODS)
-def test_frames_that_serve_no_request_end_the_connection_where_they_are_many(
-    here: Served, frame: Frame, most: int
-) -> None:
+def holding(here: Served) -> RawClient:
+    """A client with one request that is held, and one that has been answered."""
     client = here.raw_client()
     client.send(
         Frame(HEADERS, 1, END_HEADERS, block("/hold", method="POST")),
         Frame(HEADERS, 3, WHOLE, block("/empty")),
     )
     client.until(HEADERS, 3)
+    return client
+
+
+@pytest.mark.parametrize(("frame", "most"), FLOODS)
+def test_frames_that_serve_no_request_end_the_connection_where_they_are_many(
+    here: Served, frame: Frame, most: int
+) -> None:
+    client = holding(here)
 
     client.send(*[frame] * (most + 1))
 
@@ -228,12 +235,7 @@ def test_frames_that_serve_no_request_end_the_connection_where_they_are_many(
 def test_frames_that_serve_no_request_may_come_now_and_then(
     here: Served, frame: Frame, most: int
 ) -> None:
-    client = here.raw_client()
-    client.send(
-        Frame(HEADERS, 1, END_HEADERS, block("/hold", method="POST")),
-        Frame(HEADERS, 3, WHOLE, block("/empty")),
-    )
-    client.until(HEADERS, 3)
+    client = holding(here)
 
     for number in (5, 7, 9):
         here.later(0.5)

@@ -56,10 +56,11 @@ def finisher(
     if is_default_class and field is not None:
         annotation = field.field_info.annotation
         write = _loading_writer(field, dump, context)
-        body = _model_body(write, _trusted_model(field), _json_of(field, dump))
+        body = _simple_body(write, _trusted_model(field), _json_of(field, dump))
         return _json_finisher(write, body, status_code, annotation)
     if field is None and response_class is JSONResponse:
-        return _json_finisher(_write_plain, _plain_body, status_code, None)
+        body = _simple_body(_write_plain, dict, encode_json)
+        return _json_finisher(_write_plain, body, status_code, None)
     finish = _class_finisher(field, status_code, response_class, dump, context)
     kind = _TEXTS.get(response_class)
     is_text = field is None or (
@@ -79,19 +80,19 @@ class Written:
     Where nothing else was asked of the reply, ``body`` is all that differs from one to the next.
     """
 
-    __slots__ = ("_otherwise", "body", "kind", "status")
+    __slots__ = ("body", "kind", "otherwise", "status")
 
     def __init__(self, status: int, kind: MadeHere, body: Body, otherwise: Finish) -> None:
         self.status = status
         self.kind = kind
         self.body = body
-        """The body for a result; None where the whole finish has to be called."""
-        self._otherwise = otherwise
+        """The body for a result; None where ``otherwise`` has to be called."""
+        self.otherwise = otherwise
 
     def __call__(self, value: Any, ex: Exchange) -> Outcome | Unfinished:
         if ex.is_simple and (body := self.body(value, ex)) is not None:
             return self.reply(body)
-        return self._otherwise(value, ex)
+        return self.otherwise(value, ex)
 
     def reply(self, body: bytes) -> Reply:
         """The reply with this body."""
@@ -114,16 +115,12 @@ def _write_plain(value: Any, ex: Exchange, loaded: bool) -> bytes:
     return encode_json(value)
 
 
-def _plain_body(value: Any, ex: Exchange) -> bytes | None:
-    # the most frequent type is not asked about any further
-    if type(value) is not dict and (isinstance(value, Response) or not is_loaded(type(value))):
-        return None
-    return encode_json(value)
+def _simple_body(write: Write, ready: type[Any] | None, to_json: Callable[[Any], bytes]) -> Body:
+    """What ``write`` makes of a result that needs no waiting.
 
+    ready: the most frequent type, which ``to_json`` writes without any further question.
+    """
 
-def _model_body(
-    write: Write, ready: type[BaseModel] | None, to_json: Callable[[Any], bytes]
-) -> Body:
     def body(value: Any, ex: Exchange) -> bytes | None:
         if type(value) is ready:
             return to_json(value)

@@ -43,20 +43,9 @@ __all__ = [
     "websocket_session",
 ]
 
-# For code that builds on them as on FastAPI's; an application itself needs none.
-_HANDLERS = frozenset(
-    {
-        "get_request_handler",
-        "get_websocket_app",
-        "request_response",
-        "run_endpoint_function",
-        "serialize_response",
-        "websocket_session",
-    }
-)
-
 
 def __getattr__(name: str) -> Any:
-    if name in _HANDLERS:
+    # for code that builds on FastAPI's; an application itself needs none of these
+    if name in __all__:
         return getattr(import_module("trivium.routing.handlers"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

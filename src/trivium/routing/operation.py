@@ -103,12 +103,10 @@ class Operation(OnceCompiled):
                 outcome = await plan.call(ex, finish)
             else:
                 result = await plan.handler.call(**arguments)
-                if (
-                    written is None
-                    or not ex.is_simple
-                    or (body := written.body(result, ex)) is None
-                ):
+                if written is None or not ex.is_simple:
                     outcome = finish(result, ex)
+                elif (body := written.body(result, ex)) is None:
+                    outcome = written.otherwise(result, ex)
                 elif ex.write_at_once(written.status, written.kind, body):
                     return
                 else:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
-__all__ = ["Clock", "Impatient", "clock_of"]
+__all__ = ["Clock", "Impatient", "Unread", "clock_of"]
 
 TICK = 0.5
 """Seconds between two looks, and so how late the end of a connection may come."""
@@ -20,6 +20,29 @@ class Impatient(Protocol):
 
     def tick(self, now: float, /) -> None:
         """Ends what has lasted too long by ``now``, in seconds of the event loop's clock."""
+
+
+class Unread:
+    """How much waits for a client to read it, and since when that is so."""
+
+    __slots__ = ("_since", "_size")
+
+    def __init__(self) -> None:
+        self._size, self._since = 0, 0.0
+
+    def note(self, size: int, now: float) -> None:
+        """Begins anew with so many bytes."""
+        self._size, self._since = size, now
+
+    def forgive(self, now: float) -> None:
+        """Begins anew with as many as there are."""
+        self._since = now
+
+    def lasted(self, size: int, now: float) -> float:
+        """Seconds in which nothing of it was read, nor anything added."""
+        if size != self._size:
+            self.note(size, now)
+        return now - self._since
 
 
 class Clock:

@@ -29,7 +29,7 @@ from trivium.server.direct import DirectExchange, new_exchange, repeated_exchang
 from trivium.server.eager import starter
 from trivium.server.entry import Serve, entry_of
 from trivium.server.heads import header_block, status_line
-from trivium.server.patience import Clock, clock_of
+from trivium.server.patience import Clock, Unread, clock_of
 from trivium.server.reframing import has_body, new_parser, reframed
 from trivium.server.repeats import KnownHead, known_head, target_of, targets
 
@@ -75,7 +75,6 @@ class DirectProtocol(asyncio.Protocol):
         "_headers",
         "_is_deaf",
         "_is_ending",
-        "_is_pressed",
         "_is_reading_paused",
         "_known",
         "_limit",
@@ -196,14 +195,12 @@ class DirectProtocol(asyncio.Protocol):
         self._is_ending = False
         self._is_deaf = False
         """Whether what comes in is dropped, because the connection ends or is another's."""
-        self._is_pressed = False
-        """Whether something else than a request may wait for the current one to be answered."""
         self._lingers = False
         self._is_reading_paused = False
         self.is_lost = False
         self._write_waiters: list[asyncio.Future[None]] = []
         self.is_writing_paused = False
-        self._unread = (0, 0.0)
+        self._unread = Unread()
         self._since = 0.0
         self._default_headers: RawHeaders = []
         self._default_block = b""
@@ -493,7 +490,7 @@ class DirectProtocol(asyncio.Protocol):
             return
         if self._is_reading_paused:
             self.resume_reading()
-        if self._waiting or self._is_pressed:
+        if self._waiting or self._is_deaf or self._is_ending:
             self.loop.call_soon(self.advance)
 
     # Ending
@@ -529,7 +526,8 @@ class DirectProtocol(asyncio.Protocol):
         self._reading = self._refusal = self._upgrade = None
         self._waiting.clear()
         now = self.clock.now
-        self._since, self._unread = now, (transport.get_write_buffer_size(), now)
+        self._since = now
+        self._unread.note(transport.get_write_buffer_size(), now)
         if lingers and not self._is_ending and transport.can_write_eof():
             self._lingers = True
             transport.write_eof()
@@ -539,7 +537,7 @@ class DirectProtocol(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """uvicorn asks for the end: at once where nothing is under way, else after the reply."""
-        self._is_ending = self._is_pressed = True
+        self._is_ending = True
         if self._lingers:
             self.transport.close()
             return
@@ -551,7 +549,7 @@ class DirectProtocol(asyncio.Protocol):
                 ex.keep_alive = False
 
     def _turn_deaf(self) -> None:
-        self._is_deaf, self._is_pressed, self._expected = True, True, None
+        self._is_deaf, self._expected = True, None
 
     def _refuse(self, status: int) -> None:
         """Ends the connection with this status: after it nothing can be told apart any more."""
@@ -610,10 +608,9 @@ class DirectProtocol(asyncio.Protocol):
             self.close()
 
     def _tick_unread(self, now: float) -> None:
-        timeout, size = self.bounds.write_timeout, self.transport.get_write_buffer_size()
-        if size != self._unread[0]:
-            self._unread = (size, now)
-        elif timeout is not None and now - self._unread[1] > timeout:
+        timeout = self.bounds.write_timeout
+        lasted = self._unread.lasted(self.transport.get_write_buffer_size(), now)
+        if timeout is not None and lasted > timeout:
             self.transport.abort()
 
     def _tick_reply(self, now: float) -> None:
@@ -661,7 +658,7 @@ class DirectProtocol(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Called by the transport: the client does not read as fast as is written."""
         self.is_writing_paused = True
-        self._unread = (self.transport.get_write_buffer_size(), self.clock.now)
+        self._unread.note(self.transport.get_write_buffer_size(), self.clock.now)
 
     def resume_writing(self) -> None:
         """Called by the transport: the client has read most of it."""

@@ -25,7 +25,7 @@ from uvicorn.server import ServerState
 
 from trivium.server.bounds import Bounds
 from trivium.server.frames import IDLE, Frames
-from trivium.server.patience import Clock, clock_of
+from trivium.server.patience import Clock, Unread, clock_of
 
 __all__ = ["BoundedHttp2Protocol"]
 
@@ -56,12 +56,12 @@ class _Body:
         """Whether the reply is complete, and the rest of the body is dropped."""
 
 
-class _Unread:
+class _Unread(Unread):
     """What a client has not read of a reply."""
 
     def __init__(self, stream: zttp.Stream) -> None:
+        super().__init__()
         self.stream = stream
-        self.size, self.since = 0, 0.0
 
 
 class _StreamFlow:
@@ -113,7 +113,7 @@ class BoundedHttp2Protocol(ZttpH2Protocol):
         self._bodies: dict[int, _Body] = {}
         self._unread: dict[int, _Unread] = {}
         """Of all streams that may have something parked for the client's window."""
-        self._socket_unread = (0, 0.0)
+        self._socket_unread = Unread()
         self._moves = asyncio.Event()
         self._is_deaf = False
         """Whether the connection has ended, and what comes in is dropped."""
@@ -357,10 +357,9 @@ class BoundedHttp2Protocol(ZttpH2Protocol):
             body.received, body.since = 0, now
 
     def _tick_socket(self, now: float) -> None:
-        timeout, size = self.bounds.write_timeout, self.transport.get_write_buffer_size()
-        if size != self._socket_unread[0]:
-            self._socket_unread = (size, now)
-        elif timeout is not None and now - self._socket_unread[1] > timeout:
+        timeout = self.bounds.write_timeout
+        lasted = self._socket_unread.lasted(self.transport.get_write_buffer_size(), now)
+        if timeout is not None and lasted > timeout:
             self.transport.abort()
 
     def _is_head_late(self, now: float) -> bool:
@@ -404,9 +403,9 @@ class BoundedHttp2Protocol(ZttpH2Protocol):
             size = unread.stream.pending_bytes
             if size is None and number not in self.cycles:
                 del self._unread[number]
-            elif not size or size != unread.size:
-                unread.size, unread.since = size or 0, now
-            elif timeout is not None and now - unread.since > timeout:
+            elif not size:
+                unread.note(0, now)
+            elif timeout is not None and unread.lasted(size, now) > timeout:
                 if self.conn.send_window <= 0:
                     self._end(_CALM)
                     return
@@ -428,13 +427,13 @@ class BoundedHttp2Protocol(ZttpH2Protocol):
         """Called by the transport. Who does not read is not read, or its pings would pile up."""
         super().pause_writing()
         self.flow.pause_reading()
-        self._socket_unread = (self.transport.get_write_buffer_size(), self.clock.now)
+        self._socket_unread.note(self.transport.get_write_buffer_size(), self.clock.now)
 
     def resume_writing(self) -> None:
         """Called by the transport: the client has read most of it."""
         super().resume_writing()
         for unread in self._unread.values():
             # what opens windows was not read meanwhile
-            unread.since = self.clock.now
+            unread.forgive(self.clock.now)
         self.resume_reading_if_idle()
         self._moves.set()
