@@ -57,8 +57,8 @@ PEERS = (
         "itself",
         "limit",
         ("{module}.py", "{port}"),
-        ("httptools", "uvloop"),
-        lacks=_only(),
+        ("httptools", "uvloop", "pydantic"),
+        lacks=_only("body"),
     ),
     Peer(
         "bare",

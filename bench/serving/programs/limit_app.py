@@ -1,6 +1,8 @@
 """The physical limit: httptools on uvloop, nothing of a framework and nothing of ASGI.
 
-python limit.py PORT
+An order is read and written by Pydantic, as everywhere else: how fast it can be served at all.
+
+python limit_app.py PORT
 """
 
 import asyncio
@@ -9,7 +11,11 @@ import sys
 
 import httptools
 import uvloop
+from models import OrderIn, OrderOut
 from shared import GREETING
+
+read_order = OrderIn.__pydantic_validator__.validate_json
+write_order = OrderOut.__pydantic_serializer__.to_json
 
 
 class Protocol(asyncio.Protocol):
@@ -27,7 +33,7 @@ class Protocol(asyncio.Protocol):
 
     def on_message_begin(self):
         self.headers = []
-        self.url = b""
+        self.url = self.body = b""
 
     def on_url(self, url):
         self.url += url
@@ -35,17 +41,28 @@ class Protocol(asyncio.Protocol):
     def on_header(self, name, value):
         self.headers.append((name.lower(), value))
 
+    def on_body(self, body):
+        self.body += body
+
     def on_message_complete(self):
-        if httptools.parse_url(self.url).path != b"/plaintext":
-            body, kind = json.dumps({"message": GREETING}).encode(), b"application/json"
-        else:
+        path, kind = httptools.parse_url(self.url).path, b"application/json"
+        if path == b"/orders":
+            body = write_order(take(read_order(self.body)))
+        elif path == b"/plaintext":
             body, kind = GREETING.encode(), b"text/plain; charset=utf-8"
+        else:
+            body = json.dumps({"message": GREETING}).encode()
         self.transport.write(
             b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\ncontent-type: %b\r\n\r\n%b"
             % (len(body), kind, body)
         )
         if not self.parser.should_keep_alive():
             self.transport.close()
+
+
+def take(order):
+    total = sum(line.quantity * line.price for line in order.lines)
+    return OrderOut(id=7, customer=order.customer, lines=order.lines, total=total)
 
 
 async def main(port):
