@@ -95,16 +95,62 @@ def test_the_version_is_that_of_the_package() -> None:
     assert trivium.__version__ == version("trivium")
 
 
-def program() -> dict[str, list[str]]:
-    command = [sys.executable, "-c", ONE_ROUTE]
+NO_TYPES = ONE_ROUTE.replace(" -> dict[str, str]", "")
+WITH_PARAMETER = """
+@app.get("/items/{number}")
+def read(number: int, page: int = 1):
+    return {"number": number + page}
+
+
+async def main():
+    statuses = [await answered("/")]
+    result = {"loaded": sorted(sys.modules)}
+    statuses += await asyncio.gather(*(answered(f"/items/{one}") for one in ("a", 1, 2, 3)))
+    result |= {"statuses": statuses, "at_the_end": sorted(sys.modules)}
+    json.dump(result, sys.stdout)
+
+
+asyncio.run(main())
+"""
+
+NOT_LOADED_WITHOUT_TYPES = (
+    *NOT_LOADED,
+    "anyio._backends._asyncio",
+    "anyio._core._synchronization",
+    "anyio._core._tasks",
+    "pydantic._internal._generate_schema",
+    "pydantic._internal._model_construction",
+    "pydantic.functional_validators",
+    "pydantic.main",
+    "pydantic.type_adapter",
+)
+
+
+def program(text: str) -> dict[str, list[str]]:
+    command = [sys.executable, "-c", text]
     printed = subprocess.check_output(command, text=True, timeout=60)
     result: dict[str, list[str]] = json.loads(printed)
     return result
 
 
 def test_an_app_of_one_route_loads_neither_a_battery_nor_the_models_of_the_document() -> None:
-    result = program()
+    result = program(ONE_ROUTE)
 
     assert result["statuses"] == [200, 200]
     assert [name for name in NOT_LOADED if name in result["loaded"]] == []
     assert "trivium.openapi.models" in result["at_the_end"]
+
+
+def test_what_makes_models_is_not_loaded_by_an_app_that_declares_no_types() -> None:
+    result = program(NO_TYPES)
+
+    assert result["statuses"] == [200, 200]
+    assert [name for name in NOT_LOADED_WITHOUT_TYPES if name in result["loaded"]] == []
+
+
+def test_a_parameter_brings_what_makes_models_and_is_validated_in_threads() -> None:
+    begun, _, _ = NO_TYPES.partition("async def main():")
+    result = program(begun + WITH_PARAMETER)
+
+    assert result["statuses"] == [200, 422, 200, 200, 200]
+    assert "pydantic.type_adapter" in result["loaded"]

@@ -11,7 +11,7 @@ from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple, Protocol, TypeAlias
 from urllib.parse import parse_qsl
 
-from anyio import CancelScope
+import anyio
 from starlette._utils import get_route_path
 from starlette.background import BackgroundTask
 from starlette.datastructures import FormData, Headers, ImmutableMultiDict
@@ -593,7 +593,7 @@ class Exchange:
         """All is done: closes uploaded files, forgets what refers back to the exchange."""
         self._connection = self.chosen = None
         if self.has_scope and _FORMS in self.scope:
-            with CancelScope(shield=True):
+            with anyio.CancelScope(shield=True):
                 for form in self.scope.pop(_FORMS):
                     await form.close()
 

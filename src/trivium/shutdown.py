@@ -30,11 +30,13 @@ SHUTDOWN_KEY = "trivium.shutdown"
 class ShutdownSignal:
     """Set once, when the server is about to stop; for any number of tasks of its event loop."""
 
-    __slots__ = ("_callbacks", "_event", "_is_announced")
+    __slots__ = ("_callbacks", "_event", "_is_announced", "_is_set")
 
     def __init__(self) -> None:
         self._is_announced = False
-        self._event = anyio.Event()
+        self._is_set = False
+        self._event: anyio.Event | None = None
+        """Made by the first that waits: most applications look, or are called."""
         self._callbacks: set[Callable[[], object]] = set()
 
     def announce(self) -> None:
@@ -54,7 +56,9 @@ class ShutdownSignal:
             return
         if not is_replaced:
             self.announce()
-        self._event.set()
+        self._is_set = True
+        if self._event is not None:
+            self._event.set()
         for callback in tuple(self._callbacks):
             callback()
 
@@ -74,16 +78,20 @@ class ShutdownSignal:
 
     def is_set(self) -> bool:
         """Whether the server is stopping."""
-        return self._event.is_set()
+        return self._is_set
 
     async def wait(self) -> None:
         """Returns when the server is stopping."""
+        if self._event is None:
+            self._event = anyio.Event()
+            if self._is_set:
+                self._event.set()
         await self._event.wait()
 
     async def wait_at_most(self, seconds: float) -> bool:
         """Waits so long, or until the server is stopping; tells whether it is."""
         with anyio.move_on_after(seconds):
-            await self._event.wait()
+            await self.wait()
         return self.is_set()
 
 

@@ -24,7 +24,7 @@ from weakref import WeakKeyDictionary
 
 import anyio
 import anyio.to_thread
-from anyio import CapacityLimiter, WouldBlock
+from anyio import WouldBlock
 from anyio.lowlevel import EventLoopToken, current_token
 
 # How AnyIO knows its own worker threads; there is no public way to be one. Where a release of AnyIO
@@ -52,7 +52,7 @@ async def in_thread(
     except RuntimeError:  # Trio
         loop = None
     if loop is None:
-        own = None if limited else CapacityLimiter(1)
+        own = None if limited else anyio.CapacityLimiter(1)
         return await anyio.to_thread.run_sync(work, *arguments, limiter=own)
     place = _places.get(loop) or _place_of(loop)
     visit = _Visit(loop, place.token, work, arguments)

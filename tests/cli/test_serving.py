@@ -108,9 +108,13 @@ def test_a_mistake_ends_the_command_and_is_told(
 
 NOT_LOADED = (
     "anyio._backends._asyncio",
+    "anyio._core._synchronization",
+    "anyio._core._tasks",
     "argparse",
     "encodings.idna",
     "importlib.metadata",
+    "pydantic.main",
+    "pydantic.type_adapter",
     "pydantic_settings",
     "rich",
     "trivium.cli.commands",

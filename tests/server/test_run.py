@@ -531,6 +531,50 @@ def test_def_code_waits_for_one_of_so_many_threads(served: Project) -> None:
     assert max(most for _, most in answers) == 3
 
 
+# -- What is loaded --------------------------------------------------------------------------------
+
+LATE = """
+import sys
+from dataclasses import dataclass
+from trivium import App
+
+app = App()
+
+@app.get("/loaded")
+async def loaded():
+    return [name for name in ("pydantic.main", "anyio._core._tasks") if name in sys.modules]
+
+@dataclass
+class Flight:
+    number: int
+
+@app.get("/flights/new")
+def new_flight():
+    return {"flight": Flight(7)}
+
+@app.get("/flights/known")
+async def known_flight():
+    return [Flight(7)]
+"""
+
+
+@pytest.mark.parametrize("protocol", ["--no-asgi", "--asgi"])
+def test_what_makes_models_comes_with_the_first_value_that_may_be_one(
+    served: Project, protocol: str
+) -> None:
+    served.write("main.py", LATE)
+    live = served.trivium("run", protocol)
+    before = json.loads(live.get("/loaded"))
+
+    paths = ["/flights/new", "/flights/known"] * 10
+    calls = [in_background(lambda path=path: live.get(path)) for path in paths]
+    answers = [json.loads(call()) for call in calls]
+
+    assert before == []
+    assert answers == [{"flight": {"number": 7}}, [{"number": 7}]] * 10
+    assert "pydantic.main" in json.loads(live.get("/loaded"))
+
+
 # -- What is written -------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from dataclasses import is_dataclass
 from functools import lru_cache, wraps
 from typing import Annotated, Any, TypeGuard, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel
+import pydantic
 from starlette.datastructures import UploadFile as StarletteUploadFile
 
 __all__ = [
@@ -151,14 +151,14 @@ def is_upload_sequence(annotation: Any) -> bool:
     return _is_sequence_of(annotation, is_upload)
 
 
-def model_of(annotation: Any) -> type[BaseModel] | None:
+def model_of(annotation: Any) -> "type[pydantic.BaseModel] | None":
     """The Pydantic model that the annotation is, or is an optional of; None for anything else."""
     if is_union(annotation):
         members = [member for member in get_args(annotation) if member is not type(None)]
         if len(members) != 1 or len(get_args(annotation)) != 2:
             return None
         annotation = members[0]
-    return annotation if is_subclass(annotation, BaseModel) else None
+    return annotation if is_subclass(annotation, pydantic.BaseModel) else None
 
 
 def sequence_constructor(annotation: Any) -> Callable[[Any], Any]:
@@ -201,7 +201,7 @@ def _is_complex(annotation: Any) -> bool:
 
 def _is_complex_class(annotation: Any) -> bool:
     return (
-        is_subclass(annotation, (BaseModel, Mapping, StarletteUploadFile))
+        is_subclass(annotation, (pydantic.BaseModel, Mapping, StarletteUploadFile))
         or _is_sequence_class(annotation)
         or is_dataclass(annotation)
         or is_struct(annotation)

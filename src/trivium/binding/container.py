@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import Context, copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -36,7 +36,7 @@ class _Order:
     """A value asked for from the task that owns all values of the application."""
 
     dependant: Dependant
-    made: anyio.Event = field(default_factory=anyio.Event)
+    made: "anyio.Event"
     value: Any = None
     error: BaseException | None = None
 
@@ -102,7 +102,7 @@ class Container:
         if self._orders is None:
             # no lifespan, so no shutdown either: the value stays as long as the process
             return await self._make(dependant, self._lasting_exchange())
-        order = _Order(dependant)
+        order = _Order(dependant, anyio.Event())
         await self._orders.send(order)
         await order.made.wait()
         if order.error is not None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from pydantic import BaseModel
+import pydantic
 
 from trivium.binding.annotations import is_subclass, model_of
 from trivium.binding.callables import CallKind, kind_of, unwrapped
@@ -144,7 +144,7 @@ def parameter_model(param: Field) -> Any:
         annotation = model_of(annotation)
     if annotation is None or param.is_json:
         return None
-    return annotation if is_subclass(annotation, BaseModel) else None
+    return annotation if is_subclass(annotation, pydantic.BaseModel) else None
 
 
 def _flattened(param: Field) -> tuple[Field, ...]:

@@ -8,16 +8,14 @@ from dataclasses import is_dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Protocol, TypeAlias, cast, get_args
 
+import pydantic
 from pydantic import (
     AliasChoices,
     AliasPath,
-    BaseModel,
     ConfigDict,
     Json,
     PydanticSchemaGenerationError,
-    TypeAdapter,
     ValidationError,
-    create_model,
 )
 from pydantic import Field as PydanticField
 from pydantic.fields import FieldInfo
@@ -106,8 +104,8 @@ class Field:
         metadata = field_info.metadata
         self.is_json: bool = bool(metadata) and any(type(item) is Json for item in metadata)
         self.is_sequence: bool = is_sequence(field_info.annotation)
-        self._adapter: TypeAdapter[Any] | None = None
-        self._checker: TypeAdapter[Any] | None = None
+        self._adapter: pydantic.TypeAdapter[Any] | None = None
+        self._checker: pydantic.TypeAdapter[Any] | None = None
         self._names: list[tuple[str, str]] | None = None
 
     def __repr__(self) -> str:
@@ -137,18 +135,18 @@ class Field:
         return self.field_info.get_default(call_default_factory=True, validated_data={})
 
     @property
-    def adapter(self) -> TypeAdapter[Any]:
+    def adapter(self) -> "pydantic.TypeAdapter[Any]":
         """The adapter that knows everything the declaration says."""
         if self._adapter is None:
             self._adapter = _full_adapter(self.field_info, self.config)
         return self._adapter
 
     @property
-    def _type_adapter(self) -> TypeAdapter[Any]:
+    def _type_adapter(self) -> "pydantic.TypeAdapter[Any]":
         return self.adapter
 
     @property
-    def checker(self) -> TypeAdapter[Any]:
+    def checker(self) -> "pydantic.TypeAdapter[Any]":
         """The adapter that validates and serialises."""
         if self._checker is None:
             info = self.field_info
@@ -277,7 +275,7 @@ def copy_field_info(field_info: FieldInfo, annotation: Any) -> FieldInfo:
 
 
 @lru_cache(maxsize=1024)
-def model_fields(model: type[BaseModel]) -> tuple[Field, ...]:
+def model_fields(model: "type[pydantic.BaseModel]") -> tuple[Field, ...]:
     """The fields of a model that stands for several parameters of one place."""
     return tuple(
         Field(info, name, config=None if _has_own_config(info.annotation) else model.model_config)
@@ -285,12 +283,14 @@ def model_fields(model: type[BaseModel]) -> tuple[Field, ...]:
     )
 
 
-def body_model(name: str, fields: Sequence[Field], config: ConfigDict | None) -> type[BaseModel]:
+def body_model(
+    name: str, fields: Sequence[Field], config: ConfigDict | None
+) -> "type[pydantic.BaseModel]":
     """The model that several body parameters make up together, for the OpenAPI document."""
     definitions: dict[str, Any] = {
         f.name: (adapted(f.field_info.annotation), f.field_info) for f in fields
     }
-    return create_model(name, __config__=config, **definitions)
+    return pydantic.create_model(name, __config__=config, **definitions)
 
 
 _FIELD_ATTRIBUTES = (
@@ -318,7 +318,7 @@ _FIELD_ATTRIBUTES = (
 )
 
 
-def _plain_adapter(annotation: Any) -> TypeAdapter[Any]:
+def _plain_adapter(annotation: Any) -> "pydantic.TypeAdapter[Any]":
     try:
         # unions that differ in order are equal and yet validate differently
         return _shared_adapter(annotation, repr(annotation))
@@ -327,11 +327,11 @@ def _plain_adapter(annotation: Any) -> TypeAdapter[Any]:
 
 
 @lru_cache(maxsize=1024)
-def _shared_adapter(annotation: Any, spelling: str) -> TypeAdapter[Any]:
+def _shared_adapter(annotation: Any, spelling: str) -> "pydantic.TypeAdapter[Any]":
     return _adapter(annotation, None)
 
 
-def _full_adapter(info: FieldInfo, config: ConfigDict | None) -> TypeAdapter[Any]:
+def _full_adapter(info: FieldInfo, config: ConfigDict | None) -> "pydantic.TypeAdapter[Any]":
     attributes: dict[str, Any] = {
         attribute: value
         for attribute in _FIELD_ATTRIBUTES
@@ -341,11 +341,11 @@ def _full_adapter(info: FieldInfo, config: ConfigDict | None) -> TypeAdapter[Any
     return _adapter(Annotated[parts], config)
 
 
-def _adapter(annotation: Any, config: ConfigDict | None) -> TypeAdapter[Any]:
+def _adapter(annotation: Any, config: ConfigDict | None) -> "pydantic.TypeAdapter[Any]":
     with warnings.catch_warnings():
         # an alias means nothing to the adapter of a lone value; we read it ourselves
         warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)
-        return TypeAdapter(adapted(annotation), config=config)
+        return pydantic.TypeAdapter(adapted(annotation), config=config)
 
 
 def _by_alias(options: dict[str, Any]) -> dict[str, Any]:
@@ -360,13 +360,13 @@ def _is_described(info: FieldInfo) -> bool:
     annotation = info.annotation
     return (
         not info.metadata
-        and is_subclass(annotation, BaseModel)
+        and is_subclass(annotation, pydantic.BaseModel)
         and bool(annotation.__pydantic_complete__)
     )
 
 
 def _has_own_config(annotation: Any) -> bool:
-    return is_subclass(annotation, (BaseModel, dict)) or is_dataclass(annotation)
+    return is_subclass(annotation, (pydantic.BaseModel, dict)) or is_dataclass(annotation)
 
 
 def _is_pydantic_v1(annotation: Any) -> bool:

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, Tag
+import pydantic
+from pydantic import Tag
 from starlette.datastructures import FormData
 from starlette.datastructures import UploadFile as StarletteUploadFile
 
@@ -28,7 +29,7 @@ from trivium.binding.picking import extras, picked
 __all__ = ["form_body", "form_model_value", "form_models", "form_union", "read_bytes"]
 
 
-def form_models(field: Field) -> list[type[BaseModel]]:
+def form_models(field: Field) -> "list[type[pydantic.BaseModel]]":
     """The models that a form field is made of: one, several of a union, or none for a plain one."""
     info = field.field_info
     if not isinstance(info, Form) or info.embed or field.is_json:
@@ -37,13 +38,13 @@ def form_models(field: Field) -> list[type[BaseModel]]:
     return [model] if model is not None else union_models(info.annotation)
 
 
-def union_models(annotation: Any) -> list[type[BaseModel]]:
+def union_models(annotation: Any) -> "list[type[pydantic.BaseModel]]":
     """The members of a union of at least two models; empty for any other annotation."""
     if not is_union(annotation):
         return []
     members = [member for member in get_args(annotation) if member is not type(None)]
     bare = [get_args(m)[0] if get_origin(m) is Annotated else m for m in members]
-    return bare if len(bare) > 1 and all(is_subclass(m, BaseModel) for m in bare) else []
+    return bare if len(bare) > 1 and all(is_subclass(m, pydantic.BaseModel) for m in bare) else []
 
 
 def form_union(annotation: Any) -> Any:
@@ -60,7 +61,9 @@ def form_union(annotation: Any) -> Any:
         if get_origin(member) is Annotated:
             model, *metadata = get_args(member)
         tag = next((m for m in reversed(metadata) if isinstance(m, Tag)), Tag(model.__name__))
-        members.append(Annotated[member, BeforeValidator(partial(_as_read_by, model)), tag])
+        members.append(
+            Annotated[member, pydantic.BeforeValidator(partial(_as_read_by, model)), tag]
+        )
     return Union[tuple(members)]  # noqa: UP007  # made from a tuple
 
 
@@ -92,7 +95,9 @@ def form_items(fields: Sequence[Field], form: FormData) -> Iterator[tuple[str, A
         yield key, value, None
 
 
-async def form_model_value(field: Field, models: list[type[BaseModel]], form: FormData) -> Any:
+async def form_model_value(
+    field: Field, models: "list[type[pydantic.BaseModel]]", form: FormData
+) -> Any:
     """What a form model is validated from; Undefined for an optional one that was left out."""
     if type(None) in get_args(field.field_info.annotation) and not any(
         _is_supplied(model, form) for model in models
@@ -125,13 +130,13 @@ async def _file_content(field: Field, value: Any) -> Any:
     return value
 
 
-def _is_supplied(model: type[BaseModel], form: FormData) -> bool:
+def _is_supplied(model: "type[pydantic.BaseModel]", form: FormData) -> bool:
     names = {alias for field in model_fields(model) for alias, _ in field.names()}
     takes_extra = model.model_config.get("extra") in ("allow", "forbid")
     return bool(names.intersection(form) or (takes_extra and form))
 
 
-def _as_read_by(model: type[BaseModel], value: Any) -> Any:
+def _as_read_by(model: "type[pydantic.BaseModel]", value: Any) -> Any:
     """The values of a form as one member of a union reads them."""
     if not isinstance(value, dict):
         return value

@@ -15,7 +15,7 @@ from contextlib import (
 from types import TracebackType
 from typing import Any, TypeVar
 
-from anyio import CancelScope
+import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
 
 from trivium.threads import in_thread
@@ -79,7 +79,7 @@ class _ThreadedExit(AbstractAsyncContextManager[None, bool]):
     ) -> bool:
         leave: Callable[[], bool | None] = lambda: self.cm.__exit__(kind, error, traceback)  # noqa: E731  # typed
         swallowed: bool | None = None
-        with CancelScope(shield=True):
+        with anyio.CancelScope(shield=True):
             swallowed = await in_thread(leave, limited=False)
         return bool(swallowed)
 
@@ -91,7 +91,7 @@ class _ShieldedExit(AbstractAsyncContextManager[T]):
     could not be left before them.
     """
 
-    def __init__(self, cm: AbstractAsyncContextManager[T], cleanup: CancelScope) -> None:
+    def __init__(self, cm: AbstractAsyncContextManager[T], cleanup: "anyio.CancelScope") -> None:
         self.cm = cm
         self.cleanup = cleanup
 
@@ -118,9 +118,9 @@ class _ShieldedExit(AbstractAsyncContextManager[T]):
 _CLEANUP = "_trivium_cleanup_scope"
 
 
-def _cleanup_scope(request_stack: AsyncExitStack) -> CancelScope:
-    scope: CancelScope | None = getattr(request_stack, _CLEANUP, None)
+def _cleanup_scope(request_stack: AsyncExitStack) -> "anyio.CancelScope":
+    scope: anyio.CancelScope | None = getattr(request_stack, _CLEANUP, None)
     if scope is None:
-        scope = request_stack.enter_context(CancelScope())
+        scope = request_stack.enter_context(anyio.CancelScope())
         setattr(request_stack, _CLEANUP, scope)
     return scope

@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from pydantic import ConfigDict, NonNegativeInt, TypeAdapter, with_config
+import pydantic
+from pydantic import ConfigDict, NonNegativeInt
 from starlette.middleware import body_limit as starlette_limit
 from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY, RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,7 +21,6 @@ __all__ = [
 ]
 
 
-@with_config(ConfigDict(strict=True, extra="forbid"))
 class FormLimits(TypedDict, total=False):
     """How much of a form is accepted; more than that is answered with 400."""
 
@@ -28,6 +28,10 @@ class FormLimits(TypedDict, total=False):
     max_files: Annotated[NonNegativeInt, Doc("Most files in a multipart form.")]
     max_part_size: Annotated[NonNegativeInt, Doc("Most bytes of a field that is not a file.")]
 
+
+# As with_config() does it, which imports all that makes models.
+_STRICT = ConfigDict(strict=True, extra="forbid")
+FormLimits.__pydantic_config__ = _STRICT  # type: ignore[attr-defined]  # read by Pydantic
 
 # Starlette signals with exceptions that have no public name; without them nothing is translated.
 _SENT: type[Exception] | None = getattr(starlette_limit, "_RequestBodyLimitResponseSent", None)
@@ -37,7 +41,9 @@ _SIGNALS = tuple(signal for signal in (_TOO_LARGE, _SENT) if signal is not None)
 
 def checked_form_limits(limits: FormLimits | None) -> FormLimits:
     """The limits, none where none are given. Raises pydantic.ValidationError for unknown ones."""
-    return FormLimits() if limits is None else TypeAdapter(FormLimits).validate_python(limits)
+    if limits is None:
+        return FormLimits()
+    return pydantic.TypeAdapter(FormLimits).validate_python(limits)
 
 
 def checked_body_size(size: int | None) -> int | None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from pydantic import BaseModel
+import pydantic
 
 from trivium.binding.fields import Field, Undefined, model_fields
 from trivium.binding.picking import Errors, extras, picked, validated
@@ -16,7 +16,7 @@ Reader: TypeAlias = Callable[[Exchange, dict[str, Any]], Errors | None]
 
 def model_reader(
     field: Field,
-    model: type[BaseModel],
+    model: "type[pydantic.BaseModel]",
     place: str,
     source: Callable[[Exchange], Mapping[str, Any]],
 ) -> Reader:
@@ -40,7 +40,7 @@ def model_reader(
 class _ModelShape:
     """How the fields of a parameter model are called in the request."""
 
-    def __init__(self, field: Field, model: type[BaseModel], in_headers: bool) -> None:
+    def __init__(self, field: Field, model: "type[pydantic.BaseModel]", in_headers: bool) -> None:
         self.in_headers = in_headers
         convert = getattr(field.field_info, "convert_underscores", True)
         self.fields = [

@@ -29,7 +29,7 @@ from enum import Enum
 from typing import Annotated, Any, Literal, Self, Unpack
 from weakref import WeakKeyDictionary
 
-from anyio import Semaphore
+import anyio
 from anyio.lowlevel import RunVar
 from pydantic import AliasChoices, AliasPath, Discriminator, GetCoreSchemaHandler
 from pydantic.fields import FieldInfo
@@ -344,7 +344,7 @@ class ConcurrencyLimit:
     def __init__(self, max_concurrency: int) -> None:
         self.max_concurrency = max_concurrency
 
-    def get_semaphore(self) -> Semaphore:
+    def get_semaphore(self) -> "anyio.Semaphore":
         """The semaphore of the running event loop. Call it from that loop only."""
         semaphores = _semaphores.get(None)
         if semaphores is None:
@@ -352,11 +352,13 @@ class ConcurrencyLimit:
             _semaphores.set(semaphores)
         semaphore = semaphores.get(self)
         if semaphore is None:
-            semaphore = semaphores[self] = Semaphore(self.max_concurrency)
+            semaphore = semaphores[self] = anyio.Semaphore(self.max_concurrency)
         return semaphore
 
 
-_semaphores: RunVar[WeakKeyDictionary[ConcurrencyLimit, Semaphore]] = RunVar("trivium_semaphores")
+_semaphores: "RunVar[WeakKeyDictionary[ConcurrencyLimit, anyio.Semaphore]]" = RunVar(
+    "trivium_semaphores"
+)
 
 
 class ConcurrencyError(DeclarationError, ValueError):

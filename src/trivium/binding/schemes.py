@@ -4,7 +4,7 @@ The schemes themselves live in ``security/``, above this room. A dependency that
 ``SecurityBase`` is one: the OpenAPI document names it, and its ``model`` describes it.
 """
 
-from pydantic import BaseModel
+import pydantic
 
 __all__ = ["SecurityBase", "SecurityScopes"]
 
@@ -12,7 +12,7 @@ __all__ = ["SecurityBase", "SecurityScopes"]
 class SecurityBase:
     """Base of the OpenAPI security schemes; subclasses are callable as dependencies."""
 
-    model: BaseModel
+    model: "pydantic.BaseModel"
     """Describes the scheme in the OpenAPI document."""
     scheme_name: str
     """Key of the scheme in the document; two schemes of one name are one scheme."""

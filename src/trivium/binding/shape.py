@@ -5,9 +5,9 @@ from copy import copy, deepcopy
 from functools import partial
 from typing import Annotated, Any, get_args
 
+import pydantic
 from pydantic import (
     AliasChoices,
-    BaseModel,
     ConfigDict,
     GetJsonSchemaHandler,
     GetPydanticSchema,
@@ -39,7 +39,7 @@ def is_embedded(fields: Sequence[Field]) -> bool:
         return True
     return (
         isinstance(first.field_info, Form)
-        and not is_subclass(first.field_info.annotation, BaseModel)
+        and not is_subclass(first.field_info.annotation, pydantic.BaseModel)
         and not form_models(first)
     )
 
@@ -67,7 +67,7 @@ def body_field(fields: Sequence[Field], name: str, embed: bool) -> Field | None:
     return make_field("body", model, _body_info(model, fields))
 
 
-def _body_info(model: type[BaseModel], fields: Sequence[Field]) -> Body:
+def _body_info(model: "type[pydantic.BaseModel]", fields: Sequence[Field]) -> Body:
     infos = [field.field_info for field in fields]
     kind: type[Body] = next(
         (cls for cls in (File, Form) if any(isinstance(info, cls) for info in infos)), Body
@@ -105,7 +105,7 @@ def _numbered(index: int, field: Field) -> Field:
 
 
 def _form_model_schema(
-    model: type[BaseModel], core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    model: "type[pydantic.BaseModel]", core_schema: CoreSchema, handler: GetJsonSchemaHandler
 ) -> dict[str, Any]:
     """The schema of a form model under the names that the form is read by."""
     schema = handler(core_schema)
@@ -181,7 +181,7 @@ def _model_conditions(field: Field, member: dict[str, Any]) -> list[dict[str, An
     return [{"anyOf": [absent, member]}]
 
 
-def _absent_schema(models: Sequence[type[BaseModel]]) -> dict[str, Any]:
+def _absent_schema(models: "Sequence[type[pydantic.BaseModel]]") -> dict[str, Any]:
     if any(model.model_config.get("extra") in ("allow", "forbid") for model in models):
         return {"maxProperties": 0}
     names = {

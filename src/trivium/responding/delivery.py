@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from copy import copy
 from typing import Any
 
-from anyio import CancelScope
+import anyio
 from starlette.background import BackgroundTask
 from starlette.background import BackgroundTasks as StarletteBackgroundTasks
 from starlette.requests import ClientDisconnect
@@ -82,7 +82,7 @@ async def _close_stream(response: Response) -> None:
     """Closes a generator that was not run to its end: else only the garbage collector would."""
     close = getattr(getattr(response, "body_iterator", None), "aclose", None)
     if close is not None:
-        with CancelScope(shield=True):
+        with anyio.CancelScope(shield=True):
             await close()
 
 

@@ -26,8 +26,7 @@ from types import GeneratorType
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
-from pydantic import BaseModel
-from pydantic.main import IncEx
+import pydantic
 from pydantic.types import SecretBytes, SecretStr
 from pydantic_core import PydanticUndefinedType, Url
 
@@ -45,6 +44,8 @@ __all__ = [
 Encoder: TypeAlias = Callable[[Any], Any]
 
 if TYPE_CHECKING:
+    from pydantic.main import IncEx
+
     ENCODERS_BY_TYPE: dict[type[Any], Encoder]
     encoders_by_class_tuples: dict[Encoder, tuple[Any, ...]]
 
@@ -168,8 +169,8 @@ def __getattr__(name: str) -> Any:
 
 def jsonable_encoder(
     obj: Any,
-    include: IncEx | None = None,
-    exclude: IncEx | None = None,
+    include: "IncEx | None" = None,
+    exclude: "IncEx | None" = None,
     by_alias: bool = True,
     exclude_unset: bool = False,
     exclude_defaults: bool = False,
@@ -230,7 +231,7 @@ class _Walk:
             return obj
         if kind in LEAF_TYPES and kind in BY_TYPE:
             return BY_TYPE[kind](obj)
-        if isinstance(obj, BaseModel):
+        if isinstance(obj, pydantic.BaseModel):
             return self._without_custom().encode(self._dumped(obj, include, exclude))
         if dataclasses.is_dataclass(obj):
             if isinstance(obj, type):
@@ -273,7 +274,7 @@ class _Walk:
         """Inside of a model a custom encoder would see Pydantic's strings, not the values."""
         return dataclasses.replace(self, custom_encoder={}) if self.custom_encoder else self
 
-    def _dumped(self, model: BaseModel, include: Any, exclude: Any) -> Any:
+    def _dumped(self, model: "pydantic.BaseModel", include: Any, exclude: Any) -> Any:
         return model.model_dump(
             mode="json",
             include=include,

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from json import encoder as json_encoder
 from typing import Any, TypeAlias
 
-from pydantic import BaseModel
+import pydantic
 from pydantic_core import to_json
 
 from trivium.responding.encoders import BY_TYPE, LEAF_TYPES, jsonable_encoder
@@ -126,7 +126,7 @@ def _leaf(value: Any) -> Any:
 
 
 def _odd(value: Any) -> Any:
-    if isinstance(value, BaseModel):
+    if isinstance(value, pydantic.BaseModel):
         # With the arguments of ``jsonable_encoder``, because a model may override the method.
         dumped = value.model_dump(
             mode="json",

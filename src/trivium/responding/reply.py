@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeAlias
 
-from pydantic import BaseModel
+import pydantic
 from starlette.background import BackgroundTask
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
@@ -221,9 +221,9 @@ def _checked(field: Field, value: Any, ex: Exchange, context: Context) -> Any:
     return checked
 
 
-def _trusted_model(field: Field) -> type[BaseModel] | None:
+def _trusted_model(field: Field) -> "type[pydantic.BaseModel] | None":
     annotation = field.field_info.annotation
-    if not is_subclass(annotation, BaseModel) or field.field_info.metadata:
+    if not is_subclass(annotation, pydantic.BaseModel) or field.field_info.metadata:
         return None
     revalidates = annotation.model_config.get("revalidate_instances", "never")
     return annotation if revalidates == "never" else None
