@@ -635,9 +635,9 @@ class Exchange:
             self.around.sent(self)
 
     async def _begin_reply(self, message: Message) -> None:
-        self.status = message["status"]
         if self.around is not None:
             message = self.around.start(self, message)
+        self.status = message["status"]
         await self._write(message)
 
     async def _write(self, message: Message) -> None:

@@ -12,6 +12,7 @@ from tests.stages.observed import Observed
 from trivium import App
 from trivium.errors import DeclarationError
 from trivium.fastapi import FastAPI
+from trivium.responding import Response
 from trivium.stages.access_log import Access
 from trivium.stages.compression import Compression
 from trivium.stages.etag import ETag
@@ -252,3 +253,17 @@ def test_a_check_before_deployment_finds_nothing_where_all_is_said() -> None:
 
     assert ids(app) == set()
     assert {check.id for check in make_app().checks()} == set()
+
+
+def test_a_reply_without_any_header_of_its_own_passes(entrance: Entrance) -> None:
+    app = make_app()
+
+    @app.delete("/thing")
+    async def delete() -> Response:
+        return Response(status_code=204)
+
+    with entrance(app) as client:
+        replies = [client.delete("/thing") for _ in range(4)]
+
+    assert [reply.status_code for reply in replies] == [204] * 4
+    assert {reply.headers["x-content-type-options"] for reply in replies} == {"nosniff"}

@@ -199,3 +199,65 @@ def test_a_stage_can_be_taken_away_again() -> None:
     assert app.stages == (stays,)
     with pytest.raises(ValueError, match="not in"):
         app.remove_stage(goes)
+
+
+class Failing(Stage):
+    place = 100
+
+    def __init__(self, where: str) -> None:
+        self.skips = frozenset({"enter", "head", "leave"} - {where})
+
+    def enter(self, ex: Exchange) -> None:
+        raise LookupError("enter")
+
+    def head(self, ex: Exchange, status: int, headers: RawHeaders) -> None:
+        raise LookupError("head")
+
+    def leave(self, ex: Exchange) -> None:
+        raise LookupError("leave")
+
+
+class AwaitingFailing(Stage):
+    place = 100
+
+    async def enter(self, ex: Exchange) -> None:
+        raise LookupError("enter")
+
+
+@pytest.mark.parametrize("failing", [Failing("enter"), AwaitingFailing()], ids=["def", "async"])
+def test_a_stage_that_fails_on_the_way_in_is_a_500_that_passes_the_stages(
+    asking: Callable[..., list[Any]], failing: Stage
+) -> None:
+    story: list[str] = []
+    outer = Told("a", story)
+    outer.place = 1  # type: ignore[misc]  # of this one alone
+
+    [(status, headers, text)] = asking("/hello", stages=[outer, failing])
+
+    assert (status, text, headers["x-a"]) == (500, "Internal Server Error", "yes")
+    assert story == ["a enter", "a head 500", "a leave 500 21"]
+
+
+def test_a_stage_that_fails_in_every_reply_leaves_a_500(asking: Callable[..., list[Any]]) -> None:
+    seen: list[int] = []
+
+    class Seeing(Stage):
+        def leave(self, ex: Exchange) -> None:
+            seen.append(ex.status)
+
+    [(status, *_)] = asking("/hello", stages=[Failing("head"), Seeing()])
+
+    assert (status, seen) == (500, [500])
+
+
+def test_a_stage_that_fails_in_the_end_keeps_no_other_from_being_told(
+    asking: Callable[..., list[Any]],
+) -> None:
+    story: list[str] = []
+    outer = Told("a", story)
+    outer.place = 1  # type: ignore[misc]  # of this one alone
+
+    replies = asking("/hello", "/hello", stages=[outer, Failing("leave")])
+
+    assert [status for status, *_ in replies] == [200, 200]
+    assert story == ["a enter", "a head 200", "a leave 200 7"] * 2

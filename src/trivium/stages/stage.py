@@ -13,7 +13,7 @@ from time import perf_counter
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeAlias
 
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import Message
 
 from trivium.exchange import HTML_TYPE, JSON_TYPE, Exchange, Patience, RawHeaders, Reply
@@ -220,6 +220,8 @@ class Stages:
                 ex.error = error
             await ex.settle(error)
             if ex.ended is None or not isinstance(error, CancelledError):
+                if isinstance(error, Exception) and not (ex.status or ex.is_websocket):
+                    await _answer_for_failure(ex)
                 raise
             if (task := current_task()) is not None:
                 task.uncancel()
@@ -307,7 +309,7 @@ class Stages:
             lines, smallest = None, self._smallest_changed(ex)
         if size is not None and size >= smallest:
             return None
-        if headers[-1] is not JSON_TYPE or len(headers) > 2:
+        if not headers or headers[-1] is not JSON_TYPE or len(headers) > 2:
             for header in headers:
                 # what a page may do can depend on the page
                 if header[0] in self._names or header is HTML_TYPE:
@@ -357,8 +359,24 @@ class Stages:
         if self._needs_time:
             ex.seconds = perf_counter() - ex.began
         is_direct = ex.repeated is not None or ex.is_direct
-        for leave in self._direct_leaves if is_direct else self._leaves:
-            leave(ex)
+        leaves = iter(self._direct_leaves if is_direct else self._leaves)
+        try:
+            for leave in leaves:
+                leave(ex)
+        except Exception:
+            # what the others tell is how this is found
+            for leave in leaves:
+                leave(ex)
+            raise
+
+
+async def _answer_for_failure(ex: Exchange) -> None:
+    """A stage has failed, and nothing inside of it answers for that: 500, through the stages."""
+    try:
+        await give(ex, PlainTextResponse("Internal Server Error", 500))
+    except Exception:
+        # The one that fails has a say in every reply. This is what a server makes of it.
+        ex.status = 500
 
 
 def _enters_of(stages: Iterable[Stage], *, is_direct: bool = False) -> list[Page]:
