@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.server.live import read_all, served
+from tests.server.live import DIRECT, HTTPTOOLS, read_all, served
 from tests.stages.conftest import Entrance, by_uvicorn
 from trivium import App, Request
 from trivium.stages.body_limit import BodyLimit
@@ -136,3 +136,17 @@ def test_a_client_that_goes_on_sending_is_told_and_its_connection_ends() -> None
 def test_what_is_no_size_is_refused(size: int) -> None:
     with pytest.raises(ValueError, match="non-negative integer"):
         BodyLimit(size)
+
+
+@pytest.mark.parametrize("http", [DIRECT, HTTPTOOLS])
+def test_zeros_before_a_length_make_it_no_smaller(http: str) -> None:
+    def announced(length: bytes, body: bytes) -> bytes:
+        head = b"POST /size HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: "
+        return head + length + b"\r\n\r\n" + body
+
+    with served(make_app(), http=http) as live:
+        large = live.exchanged(announced(b"0" * 30 + b"2000", b"x" * 2000))
+        small = live.exchanged(announced(b"0" * 30 + b"5", b"x" * 5))
+
+    assert large.startswith(b"HTTP/1.1 413 ")
+    assert (small[:13], small[-1:]) == (b"HTTP/1.1 200 ", b"5")

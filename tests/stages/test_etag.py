@@ -99,6 +99,8 @@ def test_tags_are_compared_weakly(known: str, status: int) -> None:
         ("yesterday", 200),
         ("Thu, 99 Foo 2026 10:00:00 GMT", 200),
         ("Thu, 01 Jan 2026 10:00:00", 200),
+        ("Thu, 01 Jan 2026 10:00:00 +99999999999999999999", 200),
+        ("Thu, 01 Jan 99999999999999999999 10:00:00 GMT", 200),
     ],
 )
 def test_dates_are_compared_where_there_is_no_tag(since: str, status: int) -> None:

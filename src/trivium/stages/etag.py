@@ -48,7 +48,7 @@ class ETag(Stage):
                 tag = value
             elif name == b"last-modified":
                 modified = value
-            elif name == b"cache-control" and b"no-store" in value:
+            elif name == b"cache-control" and b"no-store" in value.lower():
                 return reply
         # an empty body is that of a HEAD as a rule, and says nothing of the GET's
         if tag is None and len(body) >= self.minimum:
@@ -87,6 +87,6 @@ def _is_no_later(modified: bytes, since: bytes) -> bool:
     try:
         moments = [parsedate_to_datetime(date.decode("latin-1")) for date in (modified, since)]
         return moments[0] <= moments[1]
-    except (TypeError, ValueError):
-        # no dates, or one without a zone
+    except (TypeError, ValueError, OverflowError):
+        # no dates, one without a zone, or numbers beyond any date
         return False

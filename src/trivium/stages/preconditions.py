@@ -117,6 +117,6 @@ def _date(written: str | None) -> datetime | None:
         return None
     try:
         found = parsedate_to_datetime(written)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return None if found.tzinfo is None else found

@@ -4,7 +4,9 @@ A proxy tells in headers what it knows of its client. So can anybody, so they ar
 peers in networks that were named, and only as far as every hop named is trusted.
 """
 
+import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, Literal, NamedTuple
 
 from trivium.checks import Check
@@ -15,6 +17,10 @@ from trivium.stages.stage import Stage
 __all__ = ["Hop", "TrustedProxies", "forwarded_hops"]
 
 Client = tuple[str, int]
+# Some proxies leave out the quotes that an address with a colon would need.
+_PAIR = re.compile(r"""([^\s=",;]+)=([^\s",;]+|"(?:[^"\\]|\\.)*")""")
+_HIDDEN = re.compile(r"unknown|_[0-9A-Za-z._-]+", re.IGNORECASE)
+"""What stands for a client that is not named (RFC 7239, section 6)."""
 
 
 class Hop(NamedTuple):
@@ -81,7 +87,8 @@ class TrustedProxies(Stage):
 
     def _hops(self, ex: Exchange) -> Iterator[Hop]:
         if self.header == "forwarded":
-            return forwarded_hops(", ".join(ex.header_list(b"forwarded")))
+            # each line for itself: what one leaves open, another proxy's line does not close
+            return chain.from_iterable(map(forwarded_hops, ex.header_list(b"forwarded")))
         return _x_forwarded_hops(
             _listed(ex, b"x-forwarded-for"),
             _listed(ex, b"x-forwarded-proto"),
@@ -94,7 +101,7 @@ class TrustedProxies(Stage):
         for hop in reversed(hops):
             if address_of(hop.address) is None:
                 # hidden by a proxy that is trusted (RFC 7239, section 6), or no address at all
-                is_hidden = self.header == "forwarded" and hop.address
+                is_hidden = self.header == "forwarded" and _HIDDEN.fullmatch(hop.address)
                 return hop if is_hidden else nearest
             nearest = hop
             if hop.address not in self.proxies:
@@ -160,14 +167,15 @@ def _address_and_port(written: str) -> Client:
 
 def forwarded_hops(header: str) -> Iterator[Hop]:
     """The elements of ``Forwarded`` in order; one that breaks the grammar has an empty address."""
-    for element in _split(header, ","):
+    for element in filter(None, _split(header, ",")):
         pairs: dict[str, str] = {}
         is_sound = True
-        for pair in _split(element, ";"):
-            name, equals, value = pair.partition("=")
-            name = name.strip().lower()
-            is_sound = is_sound and bool(equals and name) and name not in pairs
-            pairs[name] = _unquoted(value.strip())
+        for pair in filter(None, _split(element, ";")):
+            match = _PAIR.fullmatch(pair)
+            name, value = match.groups() if match is not None else ("", "")
+            name = name.lower()
+            is_sound = is_sound and bool(name) and name not in pairs
+            pairs[name] = _unquoted(value)
         address, port = _address_and_port(pairs.get("for", "")) if is_sound else ("", 0)
         yield Hop(address, port, pairs.get("proto"), pairs.get("host"))
 
