@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.testclient import WebSocketDenialResponse
 
 from tests.stages.conftest import Entrance
-from trivium import App, WebSocket
+from trivium import App, Response, WebSocket
 from trivium.errors import DeclarationError
 from trivium.stages.cors import CORS
 from trivium.testing import TestClient
@@ -58,6 +58,26 @@ def test_a_reply_names_the_origin_that_may_read_it_and_says_that_it_depends_on_i
     assert allowed.headers["access-control-allow-origin"] == PAGE
     assert "access-control-allow-origin" not in other.headers
     assert {reply.headers["vary"] for reply in (allowed, other, none)} == {"Origin"}
+
+
+@pytest.mark.parametrize("path", ["/own", "/mounted/hello"])
+def test_a_reply_names_one_origin_whatever_else_has_named_one(
+    entrance: Entrance, path: str
+) -> None:
+    app = make_app(PAGE, credentials=True, expose=["X-Total"])
+    app.mount("/mounted", make_app(PAGE, credentials=True, expose=["X-Other"]))
+
+    @app.get("/own")
+    async def own(response: Response) -> None:
+        response.headers["access-control-allow-origin"] = "*"
+
+    with entrance(app) as client:
+        reply = client.get(path, headers={"origin": PAGE})
+
+    assert {
+        name: reply.headers.get_list(f"access-control-{name}")
+        for name in ("allow-origin", "allow-credentials", "expose-headers")
+    } == {"allow-origin": [PAGE], "allow-credentials": ["true"], "expose-headers": ["X-Total"]}
 
 
 @pytest.mark.parametrize("path", ["/broken", "/nowhere"])

@@ -111,6 +111,18 @@ def test_a_route_may_have_a_limit_of_its_own(entrance: Entrance, storage: str) -
     assert other == [200] * 5
 
 
+@pytest.mark.parametrize(("limit", "told"), [("10/hour", ("2", "1")), ("1/hour", ("1", "0"))])
+def test_a_reply_tells_of_one_limit_the_one_with_the_least_left(
+    entrance: Entrance, limit: str, told: tuple[str, str]
+) -> None:
+    with entrance(make_app(limit)) as client:
+        headers = client.get("/login").headers
+
+    assert [headers.get_list(f"ratelimit-{name}") for name in ("limit", "remaining")] == [
+        [value] for value in told
+    ]
+
+
 def test_clients_are_counted_apart() -> None:
     app = make_app("1/hour")
     first, second = (TestClient(app, client=(host, 1)) for host in ("192.0.2.1", "192.0.2.2"))

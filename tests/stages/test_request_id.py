@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import WebSocketDenialResponse
 
 from tests.stages.conftest import Entrance
-from trivium import App, WebSocket
+from trivium import App, Response, WebSocket
 from trivium.errors import DeclarationError
 from trivium.stages.hosts import TrustedHosts
 from trivium.stages.request_id import RequestId, request_id
@@ -53,6 +53,38 @@ def test_each_request_has_an_id_of_its_own_that_its_reply_carries(entrance: Entr
 def test_the_replies_to_errors_carry_it(entrance: Entrance, path: str) -> None:
     with entrance(make_app()) as client:
         assert client.get(path).headers["x-request-id"]
+
+
+def test_a_request_has_the_same_name_in_a_mounted_application(entrance: Entrance) -> None:
+    outer, plain = make_app(), App()
+    outer.mount("/mounted", make_app())
+    plain.mount("/mounted", make_app())
+
+    with entrance(outer) as client:
+        within = [client.get("/mounted/id") for _ in range(2)]
+    with entrance(plain) as client:
+        alone = [client.get("/mounted/id") for _ in range(2)]
+
+    names = [reply.json() for reply in (*within, *alone)]
+    assert len(set(names)) == 4
+    assert "-" not in names
+    assert [reply.headers.get_list("x-request-id") for reply in (*within, *alone)] == [
+        [name] for name in names
+    ]
+
+
+def test_a_name_that_the_application_sends_gives_way(entrance: Entrance) -> None:
+    app = make_app()
+
+    @app.get("/named")
+    async def named(response: Response) -> str:
+        response.headers["x-request-id"] = "mine"
+        return request_id.get()
+
+    with entrance(app) as client:
+        reply = client.get("/named")
+
+    assert reply.headers.get_list("x-request-id") == [reply.json()]
 
 
 def test_an_id_of_a_trusted_peer_is_kept(entrance: Entrance) -> None:

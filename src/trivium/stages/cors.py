@@ -106,6 +106,7 @@ class CORS(Stage):
             self._simple.append((b"access-control-allow-credentials", b"true"))
         if expose:
             self._simple.append((b"access-control-expose-headers", ", ".join(expose).encode()))
+        self._told = {b"access-control-allow-origin", *(name for name, _ in self._simple)}
         self._preflight: RawHeaders = [
             _PREFLIGHT_VARY,
             (b"access-control-allow-methods", ", ".join(self._methods).encode()),
@@ -177,6 +178,8 @@ class CORS(Stage):
             return
         origin = ex.header_map.get(b"origin")
         if origin is not None and self.allows(origin):
+            # a browser takes no two of them, such as those of a mounted application
+            headers[:] = [header for header in headers if header[0] not in self._told]
             headers += self._simple
             if not self.any_origin:
                 headers.append((b"access-control-allow-origin", origin))

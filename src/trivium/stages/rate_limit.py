@@ -29,6 +29,7 @@ __all__ = ["RateLimit"]
 
 Key: TypeAlias = Callable[[HTTPConnection], str | None]
 _DETAIL = "Too many requests"
+_REMAINING = b"ratelimit-remaining"
 _CONNECTIONS = 32
 """To Redis, at most; who needs one more waits for it."""
 _log = logging.getLogger("trivium.rate_limit")
@@ -114,8 +115,18 @@ class RateLimit(Stage):
         return None
 
     def head(self, ex: Exchange, status: int, headers: RawHeaders) -> None:
-        if status != 429:
-            headers += ex.notes.get(self, ())
+        mine: RawHeaders = ex.notes.get(self, [])
+        if status == 429 or not mine:
+            return
+        for name, value in headers:
+            if name == _REMAINING:
+                # of a route's own limit, or of a mounted application's
+                if value.isdigit() and int(value) <= int(dict(mine)[_REMAINING]):
+                    return
+                names = {name for name, _ in mine}
+                headers[:] = [header for header in headers if header[0] not in names]
+                break
+        headers += mine
 
     def per(self, limit: str, *, key: Key | None = None) -> Callable[..., Awaitable[None]]:
         """A dependency that limits the routes it is declared for, each of them apart::
@@ -295,7 +306,7 @@ def _parsed(limit: str) -> list[RateLimitItem]:
 def _headers(limit: RateLimitItem, remaining: int, seconds: int) -> RawHeaders:
     return [
         (b"ratelimit-limit", b"%d" % limit.amount),
-        (b"ratelimit-remaining", b"%d" % remaining),
+        (_REMAINING, b"%d" % remaining),
         (b"ratelimit-reset", b"%d" % seconds),
     ]
 

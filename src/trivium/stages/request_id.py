@@ -51,6 +51,9 @@ class RequestId(Stage):
 
     def enter(self, ex: Exchange) -> None:
         name = self._given(ex) if self._trusts_some else None
+        if ex.has_scope and "app_root_path" in ex.scope and request_id.get() != "-":
+            # mounted: the request has its name already
+            name = request_id.get()
         if name is None:
             try:
                 name = self._ids.pop()
@@ -75,6 +78,11 @@ class RequestId(Stage):
         return given if given is not None and _ID.fullmatch(given) else None
 
     def head(self, ex: Exchange, status: int, headers: RawHeaders) -> None:
+        for header in headers:
+            if header[0] == self.header:
+                # one of the application's own, or of one around which another stage stands
+                headers[:] = [other for other in headers if other[0] != self.header]
+                break
         headers.append(Plain((self.header, ex.id.encode())))
 
     def line(self, ex: Exchange) -> bytes:
