@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from contextlib import suppress
+
 import anyio
 import pytest
 
@@ -58,6 +62,62 @@ def test_a_check_that_fails_or_lasts_too_long_makes_it_not_ready(
     assert "hunter2" not in reply.text
     assert "hunter2" in caplog.text
     assert live.status_code == 200
+
+
+def test_a_check_that_takes_no_notice_of_its_time_keeps_nobody_waiting(
+    entrance: Entrance,
+) -> None:
+    app = make_app(fresh=0)
+    go_on, begun = threading.Event(), []
+
+    def blocks() -> None:
+        begun.append(1)
+        go_on.wait()
+
+    async def hangs() -> None:
+        await anyio.to_thread.run_sync(blocks)
+
+    async def stubborn() -> None:
+        with suppress(asyncio.CancelledError):
+            await anyio.sleep_forever()
+
+    app.add_readiness("hangs", hangs, timeout=0.01)
+    app.add_readiness("stubborn", stubborn, timeout=0.01)
+    with entrance(app) as client:
+        replies = [client.get("/ready").json()["checks"] for _ in range(3)]
+        go_on.set()
+
+    assert {check["status"] for reply in replies for check in reply.values()} == {"timed out"}
+    assert len(begun) == 1
+
+
+def test_a_check_that_what_it_waits_for_cancels_has_failed(entrance: Entrance) -> None:
+    app = make_app()
+
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    app.add_readiness("cancelled", cancelled)
+    with entrance(app) as client:
+        reply = client.get("/ready")
+
+    assert (reply.status_code, reply.json()["checks"]["cancelled"]["status"]) == (503, "failed")
+
+
+def test_of_two_checks_with_one_name_the_one_that_fails_is_told(entrance: Entrance) -> None:
+    app = make_app()
+
+    async def works() -> None: ...
+
+    async def fails() -> None:
+        raise ConnectionError
+
+    for check in (works, fails, works):
+        app.add_readiness("database", check)
+    with entrance(app) as client:
+        reply = client.get("/ready")
+
+    assert (reply.status_code, reply.json()["checks"]["database"]["status"]) == (503, "failed")
 
 
 def test_checks_run_at_the_same_time() -> None:
