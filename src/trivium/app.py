@@ -56,7 +56,6 @@ from trivium.routing.verbs import Decorator, Verb
 from trivium.routing.way_out import has_way_out, way_out, with_way_out
 from trivium.shutdown import SHUTDOWN_KEY, ShutdownSignal
 from trivium.stages.server_error import ServerErrors
-from trivium.stages.stage import Stage, Stages
 from trivium.stages.telemetry.entry import Undecided, server_for, with_error_notes
 from trivium.stages.telemetry.settings import TelemetryConfig, settings_of
 
@@ -66,6 +65,7 @@ if TYPE_CHECKING:
     from trivium.routing.explanation import Explanation
     from trivium.stages.health import Readiness, ReadinessCheck
     from trivium.stages.production import ProductionOptions, ProductionSettings
+    from trivium.stages.stage import Stage, Stages
 
 __all__ = ["App", "AppOptions", "Battery", "FastAPI"]
 
@@ -264,25 +264,30 @@ class App(Starlette):
         battery.install(self)
         self.batteries.append(battery)
 
-    def add_stage(self, *stages: Stage) -> None:
+    def add_stage(self, *stages: "Stage") -> None:
         """Puts stages around everything, middleware included; see ``trivium.stages.stage``.
 
         They take their places by ``Stage.place``; of equal ones the first added is outermost.
         """
-        self._stages = Stages((*(self._stages.stages if self._stages else ()), *stages))
+        self._compile_stages((*self.stages, *stages))
         self._lifespans += [stage.lifespan for stage in stages if stage.has_lifespan]
 
-    def remove_stage(self, stage: Stage) -> None:
+    def remove_stage(self, stage: "Stage") -> None:
         """Takes a stage away again; what it has opened is closed with the application.
 
         Raises ValueError where it is none of ``stages``.
         """
         stages = list(self.stages)
         stages.remove(stage)
-        self._stages = Stages(tuple(stages)) if stages else None
+        self._compile_stages(tuple(stages))
+
+    def _compile_stages(self, stages: "tuple[Stage, ...]") -> None:
+        from trivium.stages.stage import Stages
+
+        self._stages = Stages(stages) if stages else None
 
     @property
-    def stages(self) -> tuple[Stage, ...]:
+    def stages(self) -> "tuple[Stage, ...]":
         """The stages of the application, outermost first."""
         return self._stages.stages if self._stages else ()
 

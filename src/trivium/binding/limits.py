@@ -4,6 +4,7 @@ from typing import Annotated
 
 import pydantic
 from pydantic import ConfigDict, NonNegativeInt
+from starlette.exceptions import HTTPException
 from starlette.middleware import body_limit as starlette_limit
 from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY, RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -12,6 +13,8 @@ from typing_extensions import Doc, TypedDict
 from trivium.errors import DeclarationError
 
 __all__ = [
+    "TOO_LARGE",
+    "BodyTooLarge",
     "FormLimits",
     "checked_body_size",
     "checked_form_limits",
@@ -56,6 +59,16 @@ def checked_body_size(size: int | None) -> int | None:
             instead="max_body_size=1024 * 1024",
         )
     return size
+
+
+TOO_LARGE = "The body of the request is too large"
+
+
+class BodyTooLarge(HTTPException):
+    """The body went over the limit of the whole application while it was read."""
+
+    def __init__(self) -> None:
+        super().__init__(status_code=413, detail=TOO_LARGE)
 
 
 class BodySizeError(DeclarationError, ValueError):

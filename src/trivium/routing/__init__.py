@@ -13,7 +13,6 @@ from starlette.routing import Mount
 from trivium.routing.flat import FlatRoute, RouteContext, iter_route_contexts
 from trivium.routing.route import APIRoute
 from trivium.routing.router import APIRouter
-from trivium.routing.views import action
 from trivium.routing.websocket import APIWebSocketRoute
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
         serialize_response,
         websocket_session,
     )
+    from trivium.routing.views import action
 
 __all__ = [
     "APIRoute",
@@ -45,7 +45,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # for code that builds on FastAPI's; an application itself needs none of these
     if name in __all__:
-        return getattr(import_module("trivium.routing.handlers"), name)
+        # the handlers are for code that builds on FastAPI's; an application itself needs none
+        home = "views" if name == "action" else "handlers"
+        return getattr(import_module(f"{__name__}.{home}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

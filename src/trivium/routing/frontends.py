@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from starlette._utils import get_route_path
 from starlette.requests import Request
@@ -13,11 +13,13 @@ from trivium.binding.limits import first_given
 from trivium.binding.params import Depends
 from trivium.exchange import Exchange
 from trivium.routing.flat import Included
-from trivium.routing.frontend import Frontend
 from trivium.routing.inclusion import Inclusion
 from trivium.routing.limiting import within_limit
 from trivium.routing.route import APIRoute
 from trivium.routing.subtree import Subtree, surrounded
+
+if TYPE_CHECKING:
+    from trivium.routing.frontend import Frontend
 
 __all__ = ["Frontends", "Placed"]
 
@@ -30,7 +32,7 @@ class HasFrontends(Protocol):
 
     prefix: str
     max_body_size: int | None
-    frontends: list[tuple[Frontend, Sequence[Depends]]]
+    frontends: "list[tuple[Frontend, Sequence[Depends]]]"
     dependency_overrides_provider: Any
 
     @property
@@ -41,7 +43,7 @@ class HasFrontends(Protocol):
 class Placed:
     """A frontend at its place in the tree of routers."""
 
-    frontend: Frontend
+    frontend: "Frontend"
     prefix: str
     dependencies: Sequence[Depends]
     subtrees: tuple[Subtree, ...]

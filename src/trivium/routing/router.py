@@ -4,7 +4,7 @@ import os
 import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Literal, Required, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Required, TypeVar
 
 from starlette import routing as starlette_routing
 from starlette.middleware import Middleware
@@ -26,7 +26,6 @@ from trivium.exchange import Exchange
 from trivium.routing.dispatch import Dispatcher, not_found
 from trivium.routing.failures import failures_answered, handlers_in
 from trivium.routing.flat import FlatRoute, Included, best_match, described, flattened
-from trivium.routing.frontend import Frontend
 from trivium.routing.frontends import Frontends
 from trivium.routing.inclusion import Inclusion
 from trivium.routing.lifespan import Lifespan, StartAndStop, merged, wrapped
@@ -45,8 +44,10 @@ from trivium.routing.route_list import RouteList
 from trivium.routing.subtree import Subtree
 from trivium.routing.template import parsed
 from trivium.routing.verbs import Decorator, Verb
-from trivium.routing.views import add_view
 from trivium.routing.websocket import APIWebSocketRoute
+
+if TYPE_CHECKING:
+    from trivium.routing.frontend import Frontend
 
 __all__ = [
     "APIRouter",
@@ -387,6 +388,8 @@ class APIRouter(starlette_routing.Router):
     def view(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[View], View]:
         """Declares the methods of a class as handlers. See ``trivium.routing.views``."""
 
+        from trivium.routing.views import add_view
+
         def declare(view: View) -> View:
             add_view(self, path, view, options)
             return view
@@ -399,6 +402,8 @@ class APIRouter(starlette_routing.Router):
         **options: Unpack[FrontendOptions],
     ) -> None:
         """Serves the files of a built frontend where no route answers. See ``Frontend``."""
+        from trivium.routing.frontend import Frontend
+
         frontend = Frontend(path, **options)
         self.frontends.append((frontend, tuple(self.dependencies)))
         self.changed()

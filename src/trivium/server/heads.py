@@ -33,14 +33,9 @@ class InvalidHeader(TriviumError, RuntimeError):
     """A header of a reply holds what none may hold, such as a line break."""
 
 
-def _status_lines() -> dict[int, bytes]:
-    phrases = {status.value: status.phrase for status in HTTPStatus}
-    return {
-        code: f"HTTP/1.1 {code} {phrases.get(code, '')}\r\n".encode() for code in range(100, 600)
-    }
-
-
-_STATUS_LINES = _status_lines()
+_STATUS_LINES = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+}
 
 
 def status_line(status: int) -> bytes:

@@ -6,23 +6,12 @@ while it is read. A route with a ``max_body_size`` of its own keeps that instead
 
 from typing import Any
 
-from starlette.exceptions import HTTPException
-
-from trivium.binding.limits import checked_body_size
+from trivium.binding.limits import TOO_LARGE, BodyTooLarge, checked_body_size
 from trivium.exchange import Exchange, Reply
 from trivium.stages.refusals import refusal
 from trivium.stages.stage import Stage
 
-__all__ = ["BodyLimit", "BodyTooLarge"]
-
-_DETAIL = "The body of the request is too large"
-
-
-class BodyTooLarge(HTTPException):
-    """The body went over its limit while it was read."""
-
-    def __init__(self) -> None:
-        super().__init__(status_code=413, detail=_DETAIL)
+__all__ = ["BodyLimit"]
 
 
 class BodyLimit(Stage):
@@ -60,7 +49,7 @@ class BodyLimit(Stage):
             return refusal(400, "The Content-Length of the request is no number")
         size = _number(length)
         if size > self.size and size > self._limit_for(ex):
-            return refusal(413, _DETAIL)
+            return refusal(413, TOO_LARGE)
         return None
 
     def _limit_for(self, ex: Exchange) -> int:

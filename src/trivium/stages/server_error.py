@@ -15,10 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from trivium.binding.limits import limit_error
+from trivium.binding.limits import BodyTooLarge, limit_error
 from trivium.routing.failures import http_exception_handler
 from trivium.routing.way_out import begin_way_out, way_out
-from trivium.stages.body_limit import BodyTooLarge
 
 __all__ = ["ServerErrors"]
 
