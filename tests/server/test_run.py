@@ -575,6 +575,23 @@ def test_what_makes_models_comes_with_the_first_value_that_may_be_one(
     assert "pydantic.main" in json.loads(live.get("/loaded"))
 
 
+@pytest.mark.parametrize("protocol", ["--no-asgi", "--asgi"])
+def test_pages_and_files_arrive_that_are_first_asked_for_at_the_same_time(
+    served: Project, protocol: str
+) -> None:
+    live = served.trivium("run", protocol)
+
+    paths = ["/docs", "/redoc", "/docs/assets/page.css", "/docs/assets/swagger-ui.init.js"] * 5
+    calls = [in_background(lambda path=path: live.get(path)) for path in paths]
+    swagger_ui, redoc, style, script, *again = [call() for call in calls]
+
+    assert "swagger-ui.init.js?v=" in swagger_ui
+    assert "redoc.init.js?v=" in redoc
+    assert "body" in style
+    assert "SwaggerUIBundle" in script
+    assert again == [swagger_ui, redoc, style, script] * 4
+
+
 # -- What is written -------------------------------------------------------------------------------
 
 

@@ -2,8 +2,8 @@
 
 ``document`` describes the routes (``operation`` one of them, ``requirements``, ``responses`` and
 ``schemas`` its parts), ``mounted`` adds the documents of mounted applications, ``models`` are the
-objects of the specification. ``site`` serves the document and its pages from ``assets``; ``pages``
-are the same pages as FastAPI makes them.
+objects of the specification. ``site`` serves the document, and ``own_pages`` with their ``assets``;
+``pages`` are the same pages as FastAPI makes them.
 
 What is here is imported when it is first asked for: an application that nobody asks for its
 document does without the models, which take longer to import than all the rest of the room.

@@ -6,22 +6,21 @@ its scripts need to know is handed to them as data of an element.
 
 import json
 import posixpath
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
+from starlette.responses import HTMLResponse
 
 from trivium.openapi.assets import Asset
+from trivium.openapi.constants import FILES
 from trivium.responding.encoders import jsonable_encoder
 
-__all__ = ["OfflinePage", "hidden_route"]
+__all__ = ["OfflinePage"]
 
 
 class OfflinePage:
-    """An HTML page at ``url``, and the files below it in ``assets/``.
+    """An HTML page at ``url``, whose files are below it in ``assets/``.
 
     All addresses in the page are relative, so that they hold under any prefix that a mount or a
     proxy adds.
@@ -36,15 +35,10 @@ class OfflinePage:
         icon: Asset | None = None,
     ) -> None:
         self._url = url
-        self._assets_url = f"{url.rstrip('/')}/assets"
+        self._files_url = f"{url.rstrip('/')}/{FILES}"
         self._scripts = scripts
         self._styles = styles
         self._icon = icon
-
-    def routes(self, endpoint: Callable[..., Any]) -> list[Route]:
-        """The route of the page, answered by ``endpoint``, and one for each of its files."""
-        assets = [*self._styles, *self._scripts, *([self._icon] if self._icon else ())]
-        return [hidden_route(self._url, endpoint), *map(self._asset_route, assets)]
 
     def relative(self, url: str) -> str:
         """The address of ``url``, a path of the same application, as seen from the page."""
@@ -74,19 +68,7 @@ class OfflinePage:
         return escape(f"{self.relative(self._asset_url(asset))}?v={asset.version}")
 
     def _asset_url(self, asset: Asset) -> str:
-        return f"{self._assets_url}/{asset.name}"
-
-    def _asset_route(self, asset: Asset) -> Route:
-        def serve(request: Request) -> Response:
-            # Not a coroutine: the first call reads and compresses the file, so it gets a thread.
-            return asset.respond(request)
-
-        return hidden_route(self._asset_url(asset), serve)
-
-
-def hidden_route(path: str, endpoint: Callable[..., Any]) -> Route:
-    """A plain GET route that the OpenAPI document does not show."""
-    return Route(path, endpoint, include_in_schema=False)
+        return f"{self._files_url}/{asset.name}"
 
 
 def _element(name: str, data: Mapping[str, Any]) -> str:

@@ -1,31 +1,28 @@
-"""The documentation site of an application: its document, and the pages that show it."""
+"""The documentation site of an application: its document, and the pages that show it.
 
+The routes alone: a page is imported when it is first asked for, and most processes never are.
+"""
+
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from trivium.openapi.assets import (
-    FAVICON,
-    OAUTH2_REDIRECT_SCRIPT,
-    PAGE_STYLE,
-    REDOC,
-    REDOC_START,
-    SWAGGER_UI,
-    SWAGGER_UI_START,
-    SWAGGER_UI_STYLE,
-)
-from trivium.openapi.offline import OfflinePage, hidden_route
-from trivium.openapi.pages import (
-    get_redoc_html,
-    get_swagger_ui_html,
-    get_swagger_ui_oauth2_redirect_html,
-    swagger_ui_default_parameters,
-)
-from trivium.openapi.policy import EMPTY_STYLE, content_security_policy
+from trivium.openapi.constants import FILES
 
 __all__ = ["DocumentedApp", "cdn_docs_routes", "docs_routes", "document_route"]
+
+_SWAGGER_UI = (
+    "swagger-ui.css",
+    "page.css",
+    "swagger-ui-bundle.js",
+    "swagger-ui.init.js",
+    "favicon.svg",
+)
+_REDOC = ("page.css", "redoc.standalone.js", "redoc.init.js", "favicon.svg")
+_OAUTH2_REDIRECT = ("oauth2-redirect.js",)
 
 
 class DocumentedApp(Protocol):
@@ -61,7 +58,7 @@ def document_route(app: DocumentedApp) -> list[Route]:
             document = {**document, "servers": [{"url": root_path}, *servers]}
         return JSONResponse(document)
 
-    return [hidden_route(app.openapi_url, openapi)]
+    return [_hidden_route(app.openapi_url, openapi)]
 
 
 def docs_routes(app: DocumentedApp) -> list[Route]:
@@ -83,6 +80,12 @@ def docs_routes(app: DocumentedApp) -> list[Route]:
 
 def cdn_docs_routes(app: DocumentedApp) -> list[Route]:
     """The routes of the pages as FastAPI serves them, which load their scripts from a CDN."""
+    from trivium.openapi.pages import (
+        get_redoc_html,
+        get_swagger_ui_html,
+        get_swagger_ui_oauth2_redirect_html,
+    )
+
     openapi_url, redirect_url = app.openapi_url, app.swagger_ui_oauth2_redirect_url
     routes: list[Route] = []
 
@@ -104,73 +107,65 @@ def cdn_docs_routes(app: DocumentedApp) -> list[Route]:
         return get_redoc_html(openapi_url=document_url, title=f"{app.title} - ReDoc")
 
     if openapi_url and app.docs_url:
-        routes.append(hidden_route(app.docs_url, swagger_ui_html))
+        routes.append(_hidden_route(app.docs_url, swagger_ui_html))
         if redirect_url:
-            routes.append(hidden_route(redirect_url, swagger_ui_redirect))
+            routes.append(_hidden_route(redirect_url, swagger_ui_redirect))
     if openapi_url and app.redoc_url:
-        routes.append(hidden_route(app.redoc_url, redoc_html))
+        routes.append(_hidden_route(app.redoc_url, redoc_html))
     return routes
 
 
 def _swagger_ui_routes(app: DocumentedApp, openapi_url: str, docs_url: str) -> list[Route]:
-    page = OfflinePage(
-        docs_url,
-        scripts=[SWAGGER_UI, SWAGGER_UI_START],
-        styles=[SWAGGER_UI_STYLE, PAGE_STYLE],
-        icon=FAVICON,
-    )
     redirect_url = app.swagger_ui_oauth2_redirect_url
 
     async def swagger_ui_html(request: Request) -> Response:
-        settings = {
-            "url": page.relative(openapi_url),
-            "oauth2RedirectUrl": page.relative(redirect_url) if redirect_url else None,
-            "initOAuth": app.swagger_ui_init_oauth,
-            "parameters": {
-                **swagger_ui_default_parameters,
-                # Swagger's validator on the net would be sent the address of the document.
-                "validatorUrl": None,
-                **(app.swagger_ui_parameters or {}),
-            },
-        }
-        # An image or a sound that an operation answers with is played on the page.
-        policy = content_security_policy(
-            app.openapi(), img_src=["blob:"], media_src=["'self'", "blob:"]
-        )
-        title = f"{app.title} - Swagger UI"
-        return page.respond(title=title, policy=policy, settings={"swagger-ui": settings})
+        from trivium.openapi.own_pages import swagger_ui_page
 
-    return page.routes(swagger_ui_html)
+        return swagger_ui_page(app, docs_url, openapi_url, redirect_url)
+
+    return _page_routes(docs_url, swagger_ui_html, _SWAGGER_UI)
 
 
 def _oauth2_redirect_routes(redirect_url: str) -> list[Route]:
-    page = OfflinePage(redirect_url, scripts=[OAUTH2_REDIRECT_SCRIPT])
-
     async def swagger_ui_redirect(request: Request) -> Response:
-        return page.respond(title="Swagger UI: OAuth2 login", policy=content_security_policy())
+        from trivium.openapi.own_pages import oauth2_redirect_page
 
-    return page.routes(swagger_ui_redirect)
+        return oauth2_redirect_page(redirect_url)
 
-
-_SCROLLBAR_STYLE = "'sha256-QMIg+bpjm3JdElJ388KYke01izlUW0UoNOeKjpMxdgc='"
-"""Admits the styles of perfect-scrollbar, which the Redoc bundle writes into the page."""
+    return _page_routes(redirect_url, swagger_ui_redirect, _OAUTH2_REDIRECT)
 
 
 def _redoc_routes(app: DocumentedApp, openapi_url: str, redoc_url: str) -> list[Route]:
-    page = OfflinePage(redoc_url, scripts=[REDOC, REDOC_START], styles=[PAGE_STYLE], icon=FAVICON)
-    policy = content_security_policy(
-        style_src=[EMPTY_STYLE, _SCROLLBAR_STYLE],
-        # The search index lives in a worker, which is bound by this policy too.
-        worker_src=["blob:"],
-    )
-
     async def redoc_html(request: Request) -> Response:
-        # Descriptions may hold HTML of anyone's; the policy stops scripts, this the rest.
-        settings = {"url": page.relative(openapi_url), "options": {"sanitize": True}}
-        title = f"{app.title} - ReDoc"
-        return page.respond(title=title, policy=policy, settings={"redoc": settings})
+        from trivium.openapi.own_pages import redoc_page
 
-    return page.routes(redoc_html)
+        return redoc_page(app, redoc_url, openapi_url)
+
+    return _page_routes(redoc_url, redoc_html, _REDOC)
+
+
+def _page_routes(url: str, endpoint: Callable[..., Any], files: Sequence[str]) -> list[Route]:
+    """The route of a page, answered by ``endpoint``, and one for each of its files."""
+    below = f"{url.rstrip('/')}/{FILES}"
+    return [
+        _hidden_route(url, endpoint),
+        *(_hidden_route(f"{below}/{name}", _file(name)) for name in files),
+    ]
+
+
+def _file(name: str) -> Callable[..., Any]:
+    def serve(request: Request) -> Response:
+        # Not a coroutine: the first call reads and compresses the file, so it gets a thread.
+        from trivium.openapi.assets import ASSETS
+
+        return ASSETS[name].respond(request)
+
+    return serve
+
+
+def _hidden_route(path: str, endpoint: Callable[..., Any]) -> Route:
+    """A plain GET route that the OpenAPI document does not show."""
+    return Route(path, endpoint, include_in_schema=False)
 
 
 def _root_path(request: Request) -> str:

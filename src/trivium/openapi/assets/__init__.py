@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 __all__ = [
+    "ASSETS",
     "FAVICON",
     "OAUTH2_REDIRECT_SCRIPT",
     "PAGE_STYLE",
@@ -113,3 +114,18 @@ REDOC = Asset(
 REDOC_START = Asset("pages/redoc.init.js", _SCRIPT)
 PAGE_STYLE = Asset("pages/page.css", _STYLE)
 FAVICON = Asset("pages/favicon.svg", "image/svg+xml")
+
+ASSETS = {
+    asset.name: asset
+    for asset in (
+        SWAGGER_UI,
+        SWAGGER_UI_STYLE,
+        SWAGGER_UI_START,
+        OAUTH2_REDIRECT_SCRIPT,
+        REDOC,
+        REDOC_START,
+        PAGE_STYLE,
+        FAVICON,
+    )
+}
+"""By the name that they are served under."""
