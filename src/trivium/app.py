@@ -308,10 +308,15 @@ class App(Starlette):
                 instead="one call for each application",
             )
         refuse_unknown("production", options, ProductionOptions)
-        self.production_settings = settings = production_settings(options)
-        present = {type(stage) for stage in self.stages}
-        wanted = stages_for(self, settings)
-        self.add_stage(*(stage for stage in wanted if type(stage) not in present))
+        settings = production_settings(options)
+        present = self.stages
+        wanted = [
+            stage
+            for stage in stages_for(self, settings)
+            if not any(isinstance(one, type(stage)) for one in present)
+        ]
+        self.add_stage(*wanted)
+        self.production_settings = settings
         return settings
 
     def add_readiness(self, name: str, check: "ReadinessCheck", *, timeout: float = 2.0) -> None:

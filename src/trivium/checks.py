@@ -143,7 +143,7 @@ _EXPECTED = {
 
 
 def _of_missing_stages(app: Any) -> Iterator[Check]:
-    present = {type(stage).__name__ for stage in app.stages}
+    present = {kind.__name__ for stage in app.stages for kind in type(stage).__mro__}
     has_sockets = any(flat.kind == "websocket" for flat in app.routes_flat())
     for name, message in _EXPECTED.items():
         if name in present or (name == "CORS" and not has_sockets):

@@ -12,6 +12,7 @@ import brotli
 import httpx2
 import pytest
 import zstandard
+from starlette.staticfiles import StaticFiles
 
 from tests.stages.conftest import Entrance
 from trivium import App, Response
@@ -19,6 +20,7 @@ from trivium.responding import EventSourceResponse, FileResponse, StreamingRespo
 from trivium.stages.codings import accepted, available
 from trivium.stages.compression import Compression
 from trivium.stages.etag import ETag
+from trivium.stages.preconditions import Preconditions
 from trivium.testing import TestClient
 
 pytestmark = pytest.mark.slow
@@ -172,15 +174,57 @@ def test_each_event_of_a_stream_can_be_read_when_it_is_sent() -> None:
     assert b"".join(sent).count(b"event ") == 3
 
 
-def test_a_head_says_what_the_length_would_be() -> None:
-    @(app := make_app()).head("/text")
-    async def head() -> Response:
-        return Response(TEXT, media_type="text/html")
+@pytest.mark.parametrize("path", ["/text", "/file"])
+def test_a_head_says_what_a_get_says_but_for_a_length_that_is_not_known(
+    entrance: Entrance, path: str
+) -> None:
+    app = make_app()
 
-    reply = TestClient(app).head("/text", headers={"accept-encoding": "gzip"})
+    @app.head("/text")
+    async def text() -> Response:
+        return Response(TEXT, media_type="application/json")
 
-    assert reply.headers["content-length"] == str(len(TEXT))
-    assert "content-encoding" not in reply.headers
+    @app.head("/file")
+    async def file() -> FileResponse:
+        return FileResponse(Path(__file__), media_type="text/x-python")
+
+    def told(method: str, coding: str) -> dict[str, str]:
+        headers = client.request(method, path, headers={"accept-encoding": coding}).headers
+        return {k: v for k, v in headers.items() if k not in ("date", "transfer-encoding")}
+
+    with entrance(app) as client:
+        plain, packed = told("HEAD", "identity"), told("HEAD", "gzip")
+        got = told("GET", "gzip")
+
+    assert int(plain["content-length"]) > 1024
+    got.pop("content-length", None)
+    assert packed == got
+    assert packed["content-encoding"] == "gzip"
+
+
+@pytest.mark.parametrize("path", ["/text", "/kept", "/static/test_compression.py"])
+def test_a_reply_that_has_not_changed_has_the_tag_and_the_vary_of_the_one_that_was_sent(
+    entrance: Entrance, path: str
+) -> None:
+    app = make_app()
+    app.add_stage(ETag())
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent))
+
+    @app.get("/kept")
+    async def kept(conditions: Preconditions) -> str:
+        conditions.check(7)
+        return TEXT
+
+    with entrance(app) as client:
+        for coding in ("gzip", "identity"):
+            sent = raw(client, path, coding)[0]
+            tag = sent.headers["etag"]
+            again = raw(client, path, coding, **{"if-none-match": f'"other", {tag}'})[0]
+
+            assert (sent.status_code, again.status_code) == (200, 304)
+            assert again.headers["etag"] == tag
+            if coding == "gzip":
+                assert again.headers["vary"] == sent.headers["vary"] == "Accept-Encoding"
 
 
 @pytest.mark.parametrize(

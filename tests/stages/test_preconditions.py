@@ -133,7 +133,8 @@ def test_who_reads_is_told_what_has_not_changed(
 
     assert reply.status_code == status
     if status != 412:
-        assert reply.headers.get("etag") == ('"v,7"' if path == "/thing" else None)
+        tag = 'W/"v,7"' if 'W/"v,7"' in headers.values() else '"v,7"'
+        assert reply.headers.get("etag") == (tag if path == "/thing" else None)
         assert reply.headers["last-modified"] == DATE
     assert bool(reply.content) == (status != 304)
 

@@ -14,6 +14,7 @@ from trivium.errors import DeclarationError
 from trivium.fastapi import FastAPI
 from trivium.responding import Response
 from trivium.stages.access_log import Access
+from trivium.stages.body_limit import BodyLimit
 from trivium.stages.compression import Compression
 from trivium.stages.etag import ETag
 from trivium.stages.production import ProductionOptions, ProductionSettings
@@ -153,11 +154,24 @@ def test_hosts_cannot_be_guessed() -> None:
         ({"trusted_proxies": ["proxy"]}, "Not a network"),
         ({"rate_limit": "many"}, "Not a limit"),
         ({"cors_origins": ["*"], "cors_credentials": True}, "act as the user"),
+        ({"cors_origin_regex": "("}, "Not a regular expression"),
+        ({"cors_headers": ["X-Token, X-Other"]}, "Neither a method nor"),
+        ({"cors_methods": ["GET\r\nx: y"]}, "Neither a method nor"),
+        ({"metrics_token": " "}, "Everybody has this token"),
     ],
 )
 def test_a_value_that_cannot_be_meant_is_refused(options: dict[str, Any], told: str) -> None:
     with pytest.raises(DeclarationError, match=told):
         App().production(**{"allowed_hosts": HOSTS, **options})
+
+
+def test_what_was_refused_can_be_said_again() -> None:
+    app = App()
+    with pytest.raises(DeclarationError, match="Not a limit"):
+        app.production(allowed_hosts=HOSTS, rate_limit="many")
+
+    assert app.stages == ()
+    app.production(allowed_hosts=HOSTS, rate_limit="9/minute")
 
 
 def test_an_unknown_option_is_refused_with_the_nearest_name() -> None:
@@ -174,12 +188,16 @@ def test_it_is_switched_on_once() -> None:
 
 def test_a_stage_that_was_added_before_stays_as_it_is() -> None:
     app = App()
-    own = Compression(minimum=1)
-    app.add_stage(own)
+
+    class OwnTag(ETag):
+        pass
+
+    own, tag = Compression(minimum=1), OwnTag()
+    app.add_stage(own, tag)
 
     app.production(allowed_hosts=HOSTS)
 
-    assert [stage for stage in app.stages if isinstance(stage, Compression)] == [own]
+    assert [stage for stage in app.stages if isinstance(stage, Compression | ETag)] == [own, tag]
 
 
 def test_options_and_settings_have_the_same_names() -> None:
@@ -226,9 +244,15 @@ def ids(app: App) -> set[str]:
 
 
 def test_a_check_before_deployment_says_what_is_missing() -> None:
+    class OwnLimit(BodyLimit):
+        pass
+
     app = App()
     app.add_stage(ETag())
+    limited = App()
+    limited.add_stage(OwnLimit())
 
+    assert ids(app) - ids(limited) == {"stages.no_body_limit"}
     assert ids(app) == {
         "stages.no_trusted_hosts",
         "stages.no_security_headers",
@@ -246,6 +270,14 @@ def test_a_check_before_deployment_says_what_is_too_open() -> None:
         "stages.no_proxy",
         "stages.rate_in_memory",
     }
+
+
+def test_a_check_before_deployment_finds_trust_in_everybody() -> None:
+    app = make_app(
+        trusted_proxies=["0.0.0.0/0"], cors_origin_regex="https://.*", cors_credentials=True
+    )
+
+    assert ids(app) == {"stages.any_proxy", "stages.any_origin_with_credentials"}
 
 
 def test_a_check_before_deployment_finds_nothing_where_all_is_said() -> None:

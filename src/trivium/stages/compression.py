@@ -56,21 +56,26 @@ class Compression(Stage):
         self._chosen: dict[bytes, str | None] = {}
 
     def reply(self, ex: Exchange, reply: Reply) -> Reply:
-        if len(reply[2]) < self.minimum:
-            return reply
         status, headers, body, background = reply
-        if not _may_be_compressed(status, headers):
+        if status == 304:
+            _tell_again(ex, headers)
+        if len(body) < self.minimum or not _may_be_compressed(status, headers):
             return reply
         add_to_vary(headers, b"Accept-Encoding")
         name = self._coding_for(ex)
-        if name is None or ex.method == "HEAD":
+        if name is None:
             return reply
-        body = self.codings[name].compress(body)
         _tell(headers, name)
+        if ex.method == "HEAD":
+            # nothing is said of a length that nobody knows (RFC 9110, section 8.6)
+            return Reply(status, headers, b"", background)
+        body = self.codings[name].compress(body)
         headers.append((b"content-length", b"%d" % len(body)))
         return Reply(status, headers, body, background)
 
     def transform(self, ex: Exchange, status: int, headers: RawHeaders) -> Transform | None:
+        if status == 304:
+            _tell_again(ex, headers)
         if not _may_be_compressed(status, headers) or self._is_small(headers):
             return None
         if ex.has_scope and "http.response.pathsend" in ex.scope.get("extensions", ()):
@@ -78,9 +83,11 @@ class Compression(Stage):
             return None
         add_to_vary(headers, b"Accept-Encoding")
         name = self._coding_for(ex)
-        if name is None or ex.method == "HEAD":
+        if name is None:
             return None
         _tell(headers, name)
+        if ex.method == "HEAD":
+            return None
         encoder = self.codings[name].encoder()
         return lambda body, is_last: _encoded(encoder, body, is_last)
 
@@ -120,7 +127,9 @@ def _may_be_compressed(status: int, headers: RawHeaders) -> bool:
                 # our own sign; it is not to be sent (RFC 9110, section 8.4)
                 del headers[index]
             return False
-        elif name == b"content-range" or (name == b"cache-control" and b"no-transform" in value):
+        elif name == b"content-range" or (
+            name == b"cache-control" and b"no-transform" in value.lower()
+        ):
             return False
     return is_compressible
 
@@ -144,3 +153,14 @@ def _tell(headers: RawHeaders, coding: str) -> None:
         header for header in headers if header[0] not in (b"content-length", b"accept-ranges")
     ]
     headers.append((b"content-encoding", coding.encode()))
+
+
+def _tell_again(ex: Exchange, headers: RawHeaders) -> None:
+    """Says with a 304 what was said with the reply that the client has, where its tag tells that
+    this one was compressed: a cache would take it for another (RFC 9110, section 15.4.5)."""
+    known = b",".join(value for name, value in ex.raw_headers if name == b"if-none-match")
+    for index, (name, value) in enumerate(headers):
+        if name == b"etag" and b"W/" + value in known:
+            headers[index] = (name, b"W/" + value)
+            add_to_vary(headers, b"Accept-Encoding")
+            return

@@ -18,6 +18,8 @@ __all__ = ["CORS", "add_to_vary"]
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY")
 _SAFELISTED = ("Accept", "Accept-Language", "Content-Language", "Content-Type")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s,A-Z]+|null")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_ANY = b"https://any.invalid"
 _PREFLIGHT_VARY = (
     b"vary",
     b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers,"
@@ -51,7 +53,8 @@ class CORS(Stage):
     A preflight is answered here. The handshake of a WebSocket, which browsers do not ask permission
     for, is refused with 403 from an origin that is neither one of these nor the application's own.
 
-    Raises DeclarationError for an origin that none can be.
+    Raises DeclarationError for an origin that none can be, a regular expression that is none, and
+    what cannot be the name of a method or a header.
     """
 
     place = 100
@@ -87,12 +90,21 @@ class CORS(Stage):
                     instead="'https://example.com'",
                 )
         self._exact = frozenset(origin.encode() for origin in self.origins)
-        self._regex = re.compile(origin_regex.encode()) if origin_regex is not None else None
+        self._regex = _compiled(origin_regex) if origin_regex is not None else None
+        for name in (*methods, *headers, *expose):
+            if not _TOKEN.fullmatch(name):
+                raise DeclarationError(
+                    "Neither a method nor the name of a header",
+                    written=repr(name),
+                    instead="'GET' or 'X-Total'",
+                )
         self._methods = METHODS if "*" in methods else tuple(methods)
         self._any_header = "*" in headers
         allowed = sorted({*_SAFELISTED, *headers} - {"*"})
         self._headers = frozenset(header.lower() for header in allowed)
         self._private_network = private_network
+        self._credentials = credentials
+        self._regex_written = origin_regex
         self.lines = _LINES
         self._known: dict[bytes | None, bytes | None] = {}
         self._is_on = bool(self.origins or origin_regex)
@@ -205,6 +217,14 @@ class CORS(Stage):
 
     def checks(self, app: Any, *, deploy: bool) -> Iterable[Check]:
         """What ``trivium check`` says of it."""
+        if deploy and self._credentials and self.allows(_ANY):
+            yield Check(
+                "error",
+                "stages.any_origin_with_credentials",
+                f"{self._regex_written!r} matches any origin: with credentials, every page can act"
+                " as the user who looks at it.",
+                r"cors_origin_regex=r'https://[a-z]+\.example\.com'",
+            )
         if deploy and self.any_origin:
             yield Check(
                 "warning",
@@ -215,6 +235,17 @@ class CORS(Stage):
 
     def described(self) -> str:
         return f"CORS: {', '.join(self.origins) or 'own origin only'}"
+
+
+def _compiled(regex: str) -> re.Pattern[bytes]:
+    try:
+        return re.compile(regex.encode())
+    except re.error as error:
+        raise DeclarationError(
+            f"Not a regular expression: {error}",
+            written=repr(regex),
+            instead=r"r'https://[a-z]+\.example\.com'",
+        ) from error
 
 
 def _is_own(ex: Exchange, origin: bytes) -> bool:

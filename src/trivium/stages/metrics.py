@@ -18,6 +18,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import REGISTRY, Collector
 
+from trivium.errors import DeclarationError
 from trivium.exchange import Exchange, Reply
 from trivium.stages.naming import METHODS, OTHER, route_of
 from trivium.stages.networks import PRIVATE, Networks
@@ -44,6 +45,9 @@ class Metrics(Stage):
         nobody knows who asks.
     token: with it, whoever has it may read: ``Authorization: Bearer ...``.
     registry: whose other metrics are shown as well; the library's global one if nothing is said.
+
+    Raises DeclarationError for a token without a letter, which anybody has, and for what is not a
+    network.
     """
 
     place = 70
@@ -61,6 +65,12 @@ class Metrics(Stage):
         self.path = path
         self.pages = {} if path is None else {path: self._shown_to}
         self.readers = Networks(readers)
+        if token is not None and not token.strip():
+            raise DeclarationError(
+                "Everybody has this token",
+                written=f"token={token!r}",
+                instead="a long random text, or None",
+            )
         self._token = token
         self._bounds = tuple(sorted(buckets))
         self._first = self._bounds[0] if self._bounds else -1.0

@@ -36,6 +36,11 @@ class Networks:
                     f"Not a network: {error}", written=repr(one), instead="'10.0.0.0/8'"
                 ) from error
 
+    @property
+    def hold_all(self) -> bool:
+        """Whether one of the networks has every address of its kind."""
+        return any(network.prefixlen == 0 for network in self._networks)
+
     def __bool__(self) -> bool:
         return bool(self._networks) or self._trusts_files
 

@@ -117,6 +117,13 @@ class TrustedProxies(Stage):
                 "No proxy is trusted: behind one, every request seems to be the proxy's, by HTTP.",
                 'trusted_proxies=["10.0.0.0/8"], with the networks of your proxies',
             )
+        if deploy and self.proxies.hold_all:
+            yield Check(
+                "warning",
+                "stages.any_proxy",
+                "Everybody is a trusted proxy, so a client may say that it is another one.",
+                'trusted_proxies=["10.0.0.0/8"], with the networks of your proxies',
+            )
 
     def described(self) -> str:
         if not self.proxies:
