@@ -7,6 +7,8 @@ that is not checked is a way in. See RFC 9110, section 7.2, and RFC 9112, sectio
 from collections.abc import Iterable
 from typing import Any
 
+from starlette._utils import parse_host_header
+
 from trivium.checks import Check
 from trivium.errors import DeclarationError
 from trivium.exchange import Exchange, Reply
@@ -65,8 +67,8 @@ class TrustedHosts(Stage):
         return self.enter(ex) is None
 
     def _answers_for(self, host: str) -> bool:
-        name, is_host = _without_port(host)
-        if not is_host:
+        name = _name_of(host)
+        if name is None:
             return False
         return self._any or name in self._exact or name.endswith(self._below or ("\0",))
 
@@ -84,26 +86,19 @@ class TrustedHosts(Stage):
         return f"hosts: {', '.join(self.hosts)}"
 
 
-def _without_port(host: str) -> tuple[str, bool]:
-    """The name, and whether all of it is a host."""
-    name, colon, port = host.rpartition(":")
-    if not colon or port.endswith("]"):
-        name, port = host, "0"
-    brackets = name.startswith("["), name.endswith("]")
-    is_name = name.isascii() and not set(name) & set(" /\\@?#,\t") and name not in ("", ".")
-    is_host = is_name and (all(brackets) or not (any(brackets) or ":" in name))
-    return name.rstrip("."), is_host and (port == "" or (port.isascii() and port.isdigit()))
+def _name_of(host: str) -> str | None:
+    """The name without a port and a last dot; None where Starlette would make no URL of it, and
+    take the server's own address instead."""
+    parsed = parse_host_header(host)
+    if parsed is None or not parsed.is_valid_port:
+        return None
+    return parsed.host.rstrip(".") or None
 
 
 def _refuse_unlike(host: str) -> None:
     name = host.removeprefix("*.")
-    is_name = _without_port(name) == (name, True) and "*" not in name and not _has_port(name)
-    if host == "*" or is_name:
+    if host == "*" or (_name_of(name) == name and "*" not in name):
         return
     raise DeclarationError(
         "Not the name of a host", written=repr(host), instead="'example.com' or '*.example.com'"
     )
-
-
-def _has_port(name: str) -> bool:
-    return ":" in name and not name.endswith("]")
