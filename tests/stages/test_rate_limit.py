@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import redis
 from starlette.testclient import WebSocketDenialResponse
 
 from tests.stages.conftest import Entrance
@@ -176,6 +177,25 @@ def test_a_websocket_is_refused_before_it_opens() -> None:
         pass
 
     assert refused.value.status_code == 429
+
+
+@pytest.mark.parametrize("storage", ["redis"], indirect=True)
+def test_a_redis_that_has_closed_a_connection_is_asked_again(
+    entrance: Entrance, storage: str
+) -> None:
+    name = uuid.uuid4().hex
+    with (
+        entrance(make_app("9/hour", storage=f"{storage}?client_name={name}")) as client,
+        redis.Redis.from_url(storage) as own,
+    ):
+        before = client.get("/hello").status_code
+        opened = [one["id"] for one in own.client_list() if one["name"] == name]
+        for connection in opened:
+            own.client_kill_filter(_id=connection)
+        after = client.get("/hello")
+
+    assert opened
+    assert (before, after.status_code, after.headers["ratelimit-remaining"]) == (200, 200, "7")
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter as AsyncLimite
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter as Limiter
 from redis.asyncio import BlockingConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
@@ -258,6 +260,8 @@ class _InRedis(_Counting):
                 timeout=self._timeout,
                 socket_timeout=self._timeout,
                 socket_connect_timeout=self._timeout,
+                # a connection that has been closed meanwhile, by a Redis that was started again
+                retry=Retry(NoBackoff(), 1),
             )
             options: Any = {"connection_pool": pool}
             storage = RedisStorage(
