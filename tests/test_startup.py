@@ -93,6 +93,7 @@ NOT_LOADED = (
     "pydantic_settings",
     "rich",
     "sqlalchemy",
+    "starlette.middleware.base",
     "starlette.staticfiles",
     "typer",
     "ujson",

@@ -7,7 +7,6 @@ innermost place that is still connected, so that it carries what they add to eve
 from collections.abc import Iterable
 
 from starlette.middleware import Middleware
-from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 __all__ = ["begin_way_out", "has_way_out", "way_out", "with_way_out"]
@@ -61,4 +60,6 @@ class _Mark:
 
 
 def _is_base_http(layer: Middleware) -> bool:
+    from starlette.middleware.base import BaseHTTPMiddleware
+
     return isinstance(layer.cls, type) and issubclass(layer.cls, BaseHTTPMiddleware)
