@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.server.clocks import ManualClock, timed, until
-from tests.server.live import Live, served
+from tests.server.inprocess import answer, hosted
+from tests.server.live import DIRECT, Live, served
 from tests.server.requests import EXPECT, FIVE, request
 from tests.server.twins import Seen, Twin, as_app, as_asgi, received_from, split
 from trivium import App, Request
@@ -172,6 +173,25 @@ def test_no_bound_is_no_bound() -> None:
 
     assert outcome.statuses == [200]
     assert len(outcome.seen[0].headers) == 5000
+
+
+def test_what_follows_a_large_body_that_nobody_read_is_answered_or_not_begun() -> None:
+    begun: list[str] = []
+
+    def make(seen: list[Any]) -> Any:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            begun.append(scope["path"])
+            await answer(send, b"unread")
+
+        return app
+
+    size = 1024 * 1024
+    head = b"POST /first HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n\r\n" % (size + 1)
+    with hosted(DIRECT, make) as host:
+        result = host.run([head, b"a" * size, b"a" + request("/second")])
+
+    replies, _ = split(result.written, [])
+    assert len(replies) == len(begun)
 
 
 def test_a_client_that_sends_too_large_a_body_reads_why() -> None:

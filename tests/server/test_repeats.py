@@ -121,6 +121,16 @@ def test_a_head_within_another_body_is_part_of_that_body(host: Host) -> None:
     assert result.seen[3][5] == GET
 
 
+def test_a_first_line_that_has_begun_in_the_packet_before_is_parsed_whole(host: Host) -> None:
+    changing = [request("/x", "GET", f"X-Trace: {n}", closes=False) for n in range(5)]
+
+    result = host.run([*changing[:4], changing[4] + b"G", changing[3].replace(b"/x", b"/y")])
+
+    # GGET is no method
+    assert [each[1] for each in result.seen] == ["/x"] * 5
+    assert b"HTTP/1.1 400 " in result.written
+
+
 @pytest.mark.parametrize(
     "lines",
     [

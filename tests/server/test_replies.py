@@ -248,6 +248,48 @@ def test_a_length_is_not_sent_with_chunks() -> None:
     assert reply.header(b"content-length") is None
 
 
+@pytest.mark.parametrize("also", [[], length(5), CHUNKED], ids=["alone", "length", "chunked"])
+def test_a_transfer_coding_of_the_application_is_framed_once_or_an_error(also: RawHeaders) -> None:
+    outcomes = {}
+    for coding in (b"identity", b"gzip, chunked", b"gzip"):
+        headers = [(b"transfer-encoding", coding), *also]
+        with served(answers(200, headers, b"hello")) as live:
+            outcomes[coding] = Twin(live, []).outcome(request())
+
+    assert outcomes[b"gzip"].statuses == [500]
+    for coding in (b"identity", b"gzip, chunked"):
+        assert outcomes[coding].statuses == [200]
+        framing = [
+            name
+            for name, _ in outcomes[coding].replies[0].headers
+            if name in (b"content-length", b"transfer-encoding")
+        ]
+        assert len(framing) == 1
+
+
+@pytest.mark.parametrize("status", [100, 101, 199, 0, -1, 5, 1000])
+def test_a_status_that_no_reply_has_is_an_error(status: int) -> None:
+    with served(answers(status, length(5), b"hello")) as live:
+        outcome = Twin(live, []).outcome(request(closes=False) + request())
+
+    # a client takes what follows an interim reply for the reply
+    assert outcome.statuses == [500]
+
+
+def test_headers_may_be_lists_as_under_uvicorn() -> None:
+    headers: Any = [[b"content-length", b"5"], [b"x-a", b"1"]]
+    app = App(openapi_url=None)
+    app.add_stage(Echo())
+    app.mount("/", answers(200, headers, b"hello"))
+
+    for served_app in (answers(200, headers, b"hello"), app):
+        with served(served_app) as live:
+            [reply] = Twin(live, []).outcome(request()).replies
+
+        assert (reply.status, reply.body) == (200, b"hello")
+        assert reply.header(b"x-a") == b"1"
+
+
 def test_a_304_may_tell_the_length_of_what_it_does_not_send() -> None:
     with served(answers(304, length(500), b"")) as live:
         both = request(closes=False) + request()

@@ -25,8 +25,6 @@ __all__ = ["DirectExchange", "Target", "new_exchange", "repeated_exchange"]
 Target: TypeAlias = tuple[str, str, bytes, bytes]
 """Method, path, the path as it was sent, query string."""
 
-_MOST_DROPPED = 1024 * 1024
-"""Bytes of a body nobody wants that are read and dropped, before the connection is closed."""
 _WITHOUT_BODY = frozenset({204, 304})
 _WHOLE = b"%b%bcontent-length: %d\r\n%b\r\n%b"
 
@@ -60,7 +58,8 @@ class DirectExchange(Exchange):
     _has_all = False
     _taken_by_now: Literal["nothing", "some", "all"] = "nothing"
     """How much of the body somebody has taken."""
-    _dropped = 0
+    dropped = 0
+    """How much of it came when the reply was complete."""
     _waiters: list[asyncio.Future[None]] | None = None
     _expects_continue = False
     _length: int | None = None
@@ -192,9 +191,7 @@ class DirectExchange(Exchange):
     def take_body(self, body: bytes) -> int:
         """More of the body; how many bytes wait to be read."""
         if self.is_complete:
-            self._dropped += len(body)
-            if self._dropped > _MOST_DROPPED:
-                self.connection_below.close()
+            self.dropped += len(body)
             return 0
         if self._limit is not None:
             self._taken += len(body)

@@ -34,13 +34,21 @@ class InvalidHeader(TriviumError, RuntimeError):
 
 
 _STATUS_LINES = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
+    for status in HTTPStatus
+    if status >= 200
 }
 
 
 def status_line(status: int) -> bytes:
     """The first line of a reply."""
-    return _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+    line = _STATUS_LINES.get(status)
+    if line is not None:
+        return line
+    if not 200 <= status <= 999:
+        # after an interim one its client would take the next reply for this one's
+        raise TriviumError(f"{status} is not the status of a reply, which is 200 to 999")
+    return b"HTTP/1.1 %d \r\n" % status
 
 
 def header_block(headers: Iterable[Header]) -> bytes:
@@ -74,7 +82,12 @@ class Head:
         """Whether the application ends the connection."""
         lines: list[bytes] = []
         for header in headers:
-            line = _known.get(header)
+            try:
+                line = _known.get(header)
+            except TypeError:
+                # any pair is a header to ASGI, such as a list
+                header = (bytes(header[0]), bytes(header[1]))
+                line = None
             if line is None:
                 name = header[0].lower()
                 if name in _FRAMING and not self._note(name, header[1]):
@@ -96,8 +109,7 @@ class Head:
             self.closes = self.closes or b"close" in _tokens(value)
             return True
         if name == b"transfer-encoding":
-            self.is_chunked = self.is_chunked or value.lower() == b"chunked"
-            return True
+            return self._note_coding(_tokens(value))
         if not value.isdigit():
             raise InvalidHeader(f"The Content-Length of the reply is no number: {value!r}")
         if self.length is None:
@@ -107,6 +119,17 @@ class Head:
             # who reads the one and who reads the other would see different replies
             raise InvalidHeader(f"The reply has two Content-Lengths: {self.length}, {int(value)}")
         return False
+
+    def _note_coding(self, codings: list[bytes]) -> bool:
+        if codings == [b"identity"]:
+            return False
+        if codings[-1] != b"chunked":
+            # it would end with the connection, whatever else the head says
+            raise InvalidHeader(
+                f"The Transfer-Encoding of the reply does not end with chunked: {codings}"
+            )
+        is_first, self.is_chunked = not self.is_chunked, True
+        return is_first
 
 
 def _tokens(value: bytes) -> list[bytes]:

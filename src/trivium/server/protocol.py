@@ -43,6 +43,10 @@ _FEW = 32
 """Heads below are not measured, where no bound is as small."""
 _TRIES = 3
 """How often in a row a head is kept that then does not come again."""
+_IN_METHODS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ- "
+"""What the parser says nothing of where a packet ends with it, before the target has begun."""
+_MOST_DROPPED = 1024 * 1024
+"""Bytes of a body nobody wants that are read and dropped, before the connection is closed."""
 _LINGER = 5.0
 """Seconds in which a client that is still sending may read why nobody listens any more."""
 
@@ -279,7 +283,12 @@ class DirectProtocol(asyncio.Protocol):
             if self._tries >= 0 and len(self._waiting[-1].raw_headers) <= self._few:
                 self._known = known_head(data, self._waiting[-1], self._small)
             self._tries += 1
-        if self._reading is None and not self._head_size and not self._is_deaf:
+        if (
+            self._reading is None
+            and not self._head_size
+            and not self._is_deaf
+            and data[-1:] not in _IN_METHODS
+        ):
             self._expected = self._known
 
     def _feed_on(self, rest: bytes) -> None:
@@ -379,7 +388,10 @@ class DirectProtocol(asyncio.Protocol):
         if self._is_deaf:
             return
         if self._reading is not None:
-            self._bound_framing(self._reading, len(data))
+            if self._reading.dropped > _MOST_DROPPED:
+                self.close()
+            else:
+                self._bound_framing(self._reading, len(data))
             return
         if not self._head_size:
             if not data.strip(b"\r\n"):
