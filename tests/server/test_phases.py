@@ -6,6 +6,7 @@ import asyncio
 import gc
 import socket
 import struct
+import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.server.clocks import until
+from tests.server.http2_clients import HEADERS, SETTINGS, WHOLE, Frame, block
 from tests.server.live import DIRECT, Live, served
 from tests.server.requests import request
 from tests.server.twins import received_from, split
@@ -20,6 +22,9 @@ from trivium import App, BackgroundTasks, Request
 from trivium.responding import StreamingResponse
 from trivium.server import protocol
 from trivium.server.direct import DirectExchange, new_exchange
+from trivium.server.frames import PREFACE
+from trivium.server.http2 import with_http2
+from trivium.server.protocol import DirectProtocol
 
 pytestmark = pytest.mark.slow
 
@@ -142,6 +147,8 @@ def asked(live: Live, sent: bytes) -> socket.socket:
 
 # Clients that vanish
 
+OPENING = Frame(SETTINGS).sent() + Frame(HEADERS, 1, WHOLE, block("/endless")).sent()
+
 
 @WAYS_TO_GO
 @pytest.mark.parametrize("start", [b"", b"GE", b"GET /quick HTTP/1.1\r\nHost: t\r\n"])
@@ -228,6 +235,31 @@ def test_a_stream_whose_client_vanishes_is_closed(
 
     until(lambda: nothing_is_left(live))
     assert story.told == ["streaming", "closed"]
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+@pytest.mark.parametrize(
+    "sent", [request("/endless"), PREFACE + OPENING], ids=["HTTP/1.1", "HTTP/2"]
+)
+def test_a_stream_that_never_waits_keeps_nobody_waiting_when_its_client_has_vanished(
+    loop: str, sent: bytes
+) -> None:
+    may_end = threading.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while scope["path"] == "/endless" and not may_end.is_set():
+            await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
+        await send({"type": "http.response.body", "body": b"end"})
+
+    with served(app, with_http2(DirectProtocol), loop=loop) as live:
+        try:
+            client = asked(live, sent)
+            assert client.recv(1)
+            vanish(client)
+            assert live.exchanged(request("/")).endswith(b"3\r\nend\r\n0\r\n\r\n")
+        finally:
+            may_end.set()
 
 
 @WAYS_TO_GO

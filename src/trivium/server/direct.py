@@ -452,6 +452,9 @@ class DirectExchange(Exchange):
             below.transport.write(content)
         if is_last:
             self._complete()
+        elif below.transport.is_closing():
+            # asyncio tells of the loss in the next turn, which a stream that never waits keeps off
+            await asyncio.sleep(0)
 
     def _begin(self, status: int, headers: Any) -> bytes:
         """The head of the reply, and how its body is framed."""

@@ -82,6 +82,16 @@ class _StreamFlow:
             await self._protocol.moved()
 
 
+class _Cycle(RequestResponseCycle):
+    """uvicorn's, but that others have their turn while it sends to nobody."""
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if self.disconnected or self.transport.is_closing():
+            # A stream that goes on regardless must not keep the event loop from telling it.
+            await asyncio.sleep(0)
+
+
 class BoundedHttp2Protocol(ZttpH2Protocol):
     """``bounded`` gives one with other bounds."""
 
@@ -195,6 +205,7 @@ class BoundedHttp2Protocol(ZttpH2Protocol):
         if status is None:
             super().handle_request(event)
             cycle = self.cycles[number]
+            cycle.__class__ = _Cycle
             cycle.flow = cast(FlowControl, _StreamFlow(self, cycle))
             if event.end_stream:
                 # zttp does not tell it again, and uvicorn waits for that
