@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import socket
+import threading
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import redis
+from limits import parse_many
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.testclient import WebSocketDenialResponse
 
 from tests.stages.conftest import Entrance
 from trivium import App, Depends, Request, WebSocket
 from trivium.errors import DeclarationError
+from trivium.stages import rate_limit
 from trivium.stages.health import Health
 from trivium.stages.rate_limit import RateLimit
 from trivium.testing import TestClient
@@ -122,6 +128,65 @@ def test_a_reply_tells_of_one_limit_the_one_with_the_least_left(
     assert [headers.get_list(f"ratelimit-{name}") for name in ("limit", "remaining")] == [
         [value] for value in told
     ]
+
+
+async def test_it_counts_in_memory_as_the_library_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    # never at the very beginning of a window, where the library says that it ends
+    now = 1_000_000.0625
+    monkeypatch.setattr("time.time", lambda: now)
+    monkeypatch.setattr(rate_limit, "time", lambda: now)
+    ours, theirs = rate_limit._InMemory(), SlidingWindowCounterRateLimiter(MemoryStorage())
+    limits = parse_many("3/second;20/minute;50/hour")
+    chance = random.Random(7)
+
+    for _ in range(3000):
+        # binary fractions, which are added without an error
+        now += chance.choice([0.0, 0.125, 0.25, 1.0, 7.5, 60.0, 3600.0, 9000.0])
+        limit, who = chance.choice(limits), chance.choice("abc")
+        told = await ours.hit(limit, "*", who), await ours.stats(limit, "*", who)
+        expected = theirs.hit(limit, "*", who), theirs.get_window_stats(limit, "*", who)
+
+        assert told[0] == expected[0]
+        assert told[1] == pytest.approx(tuple(expected[1]), abs=1e-3)
+
+
+async def test_who_has_not_asked_for_two_windows_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1_000_000.0
+    monkeypatch.setattr(rate_limit, "time", lambda: now)
+    counting = rate_limit._InMemory()
+    [limit] = parse_many("5/second")
+
+    for number in range(300):
+        await counting.hit(limit, "*", str(number))
+        now += 0.125
+
+    [windows] = counting._windows.values()
+    assert len(windows.counts) + len(windows.before) <= 16
+
+
+async def test_there_is_an_end_to_what_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit, "time", lambda: 1_000_000.0)
+    monkeypatch.setattr(rate_limit, "_MOST_COUNTED", 10)
+    counting = rate_limit._InMemory()
+    [limit] = parse_many("5/hour")
+
+    assert all([await counting.hit(limit, "*", str(number)) for number in range(300)])
+
+    [windows] = counting._windows.values()
+    assert len(windows.counts) + len(windows.before) <= 20
+
+
+async def test_no_thread_is_needed_to_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[threading.Thread] = []
+    monkeypatch.setattr(threading.Thread, "start", started.append)
+    counting = rate_limit._InMemory()
+
+    for limit in parse_many("5/second;9/minute"):
+        await counting.hit(limit, "*", "a")
+
+    assert started == []
 
 
 def test_clients_are_counted_apart() -> None:

@@ -1,9 +1,9 @@
-"""How often a client may ask, counted in this process or in Redis by the package ``limits``."""
+"""How often a client may ask, counted in this process, or in Redis by the package ``limits``."""
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from math import ceil
+from math import ceil, floor
 from time import monotonic, time
 from typing import Any, Literal, TypeAlias
 
@@ -11,8 +11,6 @@ import anyio
 from limits import RateLimitItem, parse_many
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter as AsyncLimiter
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter as Limiter
 from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -32,6 +30,8 @@ __all__ = ["RateLimit"]
 Key: TypeAlias = Callable[[HTTPConnection], str | None]
 _DETAIL = "Too many requests"
 _REMAINING = b"ratelimit-remaining"
+_MOST_COUNTED = 1_000_000
+"""How many clients are counted in one window in this process."""
 _CONNECTIONS = 32
 """To Redis, at most; who needs one more waits for it."""
 _log = logging.getLogger("trivium.rate_limit")
@@ -230,18 +230,59 @@ class _Counting:
         """Closes connections; the next request opens new ones."""
 
 
-class _InMemory(_Counting):
+class _Windows:
+    """The requests of one limit, by what is counted: in this window of time and the one before."""
+
+    __slots__ = ("before", "counts", "number")
+
     def __init__(self) -> None:
-        # The one that does not wait for anything: the library's asynchronous one looks at all
-        # clients at every request.
-        self._limiter = Limiter(MemoryStorage())
+        self.number = 0
+        self.counts: dict[tuple[str, ...], int] = {}
+        self.before: dict[tuple[str, ...], int] = {}
+
+    def proceed(self, number: int) -> None:
+        """Has what is over be the window before, and what is older forgotten."""
+        self.before = self.counts if number == self.number + 1 else {}
+        self.counts = {}
+        self.number = number
+
+
+class _InMemory(_Counting):
+    """As the library counts in Redis. Its own storage in memory has a thread look at all that is
+    counted, again and again, and many clients make that most of what the process does."""
+
+    def __init__(self) -> None:
+        self._windows: dict[RateLimitItem, _Windows] = {}
 
     async def hit(self, limit: RateLimitItem, *what: str) -> bool:
-        return self._limiter.hit(limit, *what)
+        windows, weight = self._now(limit, time() / limit.get_expiry())
+        count = windows.counts.get(what, 0)
+        if floor(windows.before.get(what, 0) * weight + count) >= limit.amount:
+            return False
+        if not count and len(windows.counts) >= _MOST_COUNTED:
+            # there is no end of addresses to ask from
+            windows.proceed(windows.number)
+        windows.counts[what] = count + 1
+        return True
 
     async def stats(self, limit: RateLimitItem, *what: str) -> tuple[float, int]:
-        stats = self._limiter.get_window_stats(limit, *what)
-        return stats.reset_time, stats.remaining
+        now, expiry = time(), limit.get_expiry()
+        windows, weight = self._now(limit, now / expiry)
+        before, count = windows.before.get(what, 0), windows.counts.get(what, 0)
+        left = weight * expiry
+        resets = [left] if count else []
+        if before:
+            resets.append(left % (expiry / before))
+        return now + min(resets, default=0.0), max(0, limit.amount - floor(before * weight + count))
+
+    def _now(self, limit: RateLimitItem, at: float) -> tuple[_Windows, float]:
+        """The windows, and how much of the one before still counts."""
+        windows = self._windows.get(limit)
+        if windows is None:
+            windows = self._windows[limit] = _Windows()
+        if windows.number != int(at):
+            windows.proceed(int(at))
+        return windows, 1 - at % 1
 
 
 class _InRedis(_Counting):
