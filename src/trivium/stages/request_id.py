@@ -51,7 +51,7 @@ class RequestId(Stage):
 
     def enter(self, ex: Exchange) -> None:
         name = self._given(ex) if self._trusts_some else None
-        if ex.has_scope and "app_root_path" in ex.scope and request_id.get() != "-":
+        if ex.must_be_released and "app_root_path" in ex.scope and request_id.get() != "-":
             # mounted: the request has its name already
             name = request_id.get()
         if name is None:
