@@ -8,6 +8,7 @@ than many a request. Batches are written every tenth of a second, when they are 
 
 import json
 import logging
+import os
 import sys
 import threading
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, TimerHandle
 
 __all__ = ["BatchedHandler", "JsonFormatter", "TextFormatter", "configure"]
+
+logger = logging.getLogger("trivium.server")
 
 BATCH_SECONDS = 0.1
 BATCH_LINES = 500
@@ -30,6 +33,7 @@ _COLOURS = {"DEBUG": "2", "INFO": "32", "WARNING": "33", "ERROR": "31", "CRITICA
 
 def configure(level: str, log_format: str, *, access_log: bool = True) -> None:
     """Has the loggers of this process write what the settings say; may be called again."""
+    _open_missing_streams()
     logging.addLevelName(TRACE, "TRACE")
     number = TRACE if level == "trace" else getattr(logging, level.upper())
     root = logging.getLogger()
@@ -57,6 +61,16 @@ def configure(level: str, log_format: str, *, access_log: bool = True) -> None:
         logger.setLevel(logging.INFO)
 
 
+def _open_missing_streams() -> None:
+    """Gives a process that was started without standard streams (``>&-``) some that go nowhere.
+
+    Otherwise the next socket would be given the number of one, and be written to.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))
+
+
 class _Messages(logging.StreamHandler[TextIO]):
     """The handler that ``configure`` gives the root logger."""
 
@@ -80,6 +94,7 @@ class BatchedHandler(logging.Handler):
         self._loop: AbstractEventLoop | None = None
         self._thread: int | None = None
         self._timer: TimerHandle | None = None
+        self._is_losing = False
         self.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter(stream))
 
     def attach(self, loop: "AbstractEventLoop") -> None:
@@ -113,8 +128,24 @@ class BatchedHandler(logging.Handler):
         if timer is not None and self._thread == threading.get_ident():
             timer.cancel()
         if lines and not self._stream.closed:
-            self._stream.write("\n".join(lines) + "\n")
-            self._stream.flush()
+            try:
+                self._stream.write("\n".join(lines) + "\n")
+                self._stream.flush()
+            except OSError as error:
+                self._lost(len(lines), error)
+            else:
+                self._is_losing = False
+
+    def _lost(self, count: int, error: OSError) -> None:
+        """Lines could not be written. Said once: whoever is served has nothing to do with it."""
+        if not self._is_losing:
+            self._is_losing = True
+            logger.error("Lines of requests are lost, %d to begin with: %s", count, error)
+        if isinstance(error, BrokenPipeError):
+            # Nobody will ever read again. What the stream still holds would fail once more at exit.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
 
     def close(self) -> None:
         """Writes what is left."""

@@ -24,8 +24,11 @@ def announce(facts: dict[str, Any], settings: dict[str, Any], stream: TextIO | N
     width = max(len(label) for label, _ in shown)
     text = [f"\n  {bold}Trivium {facts['version']}{end}  {dim}{facts['mode']}{end}\n"]
     text += [f"  {dim}{label:<{width}}{end}  {value}" for label, value in shown]
-    out.write("\n".join(text) + f"\n\n  {dim}{_HOW_TO_END}{end}\n\n")
-    out.flush()
+    try:
+        out.write("\n".join(text) + f"\n\n  {dim}{_HOW_TO_END}{end}\n\n")
+        out.flush()
+    except OSError:
+        return  # nobody reads it, which is no reason not to serve
 
 
 _HOW_TO_END = "Ctrl+C stops: open requests are answered first. A second one cancels them."

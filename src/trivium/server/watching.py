@@ -2,6 +2,7 @@
 
 import fnmatch
 import importlib.util
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -56,6 +57,8 @@ def _skips(name: str) -> bool:
 def _told(directories: Sequence[Path], stop: threading.Event) -> Iterator[set[Path]]:
     from watchfiles import watch as changes
 
+    # It tells of every file: of the log itself too, without end, where that is below a directory.
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)
     for some in changes(
         *directories,
         watch_filter=None,
