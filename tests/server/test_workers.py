@@ -6,6 +6,7 @@ import http.client
 import os
 import signal
 import socket
+import sys
 import threading
 from collections import Counter
 from pathlib import Path
@@ -13,7 +14,7 @@ from types import TracebackType
 
 import pytest
 
-from tests.server.project import PATIENCE, Live, Project, eventually, in_background
+from tests.server.project import APP, PATIENCE, Live, Project, eventually, in_background
 
 pytestmark = pytest.mark.slow
 
@@ -124,6 +125,50 @@ def test_a_killed_worker_is_replaced_while_the_others_serve_on(served: Project) 
     assert load.answers[second] > 0
     assert len(workers_of(live)) == 2
     assert live.stopped() == 0
+
+
+def test_the_others_serve_on_while_no_process_can_be_started(served: Project) -> None:
+    # as while the environment of the program is made anew
+    interpreter = served.write("python", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    interpreter.chmod(0o755)
+    served.write(
+        "program.py",
+        f"import sys, trivium\nsys.executable = {str(interpreter)!r}\n"
+        "trivium.run('main:app', port=0, workers=2)",
+    )
+    live = served.python("program.py")
+    live.until_said("Worker .* serves", times=2)
+    first, second = workers_of(live)
+
+    away = interpreter.rename(served.root / "away")
+    os.kill(first, signal.SIGKILL)
+    live.until_said("A worker cannot be started: .*No such file", times=2)
+    assert int(live.get("/pid")) == second
+    live.signal(signal.SIGHUP)
+    live.until_said("A worker cannot be started: .*No such file", times=4)
+    assert int(live.get("/pid")) == second
+    away.rename(interpreter)
+    live.until_said("Worker .* serves", times=4)
+
+    assert second not in workers_of(live)
+    assert live.stopped() == 0
+
+
+@pytest.mark.parametrize("way", ["fails", "hangs"])
+def test_the_status_tells_of_a_clean_up_that_did_not_succeed(served: Project, way: str) -> None:
+    end = "raise RuntimeError('no farewell')" if way == "fails" else "await asyncio.Event().wait()"
+    served.write("main.py", APP.replace('tell("cleaned up")', f'tell("cleaning")\n    {end}'))
+    live = served.trivium("run", "--workers", "2")
+    live.until_said("Worker .* serves", times=2)
+
+    live.signal(signal.SIGINT)
+    served.until_told("cleaning", times=2)
+    if way == "hangs":
+        live.signal(signal.SIGINT)
+        live.until_said("Once more kills")
+        live.signal(signal.SIGINT)
+
+    assert live.ended() == 1
 
 
 def test_a_worker_that_is_stuck_is_replaced(served: Project) -> None:

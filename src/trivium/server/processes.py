@@ -29,17 +29,20 @@ class Process:
     """A worker process, from its start to its end.
 
     It imports what serving takes, then waits for its orders, so it may be started in advance.
+    Raises OSError where the system cannot start one.
     """
 
     def __init__(self, sockets: Sequence[socket.socket]) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             descriptors = [theirs.fileno(), *(each.fileno() for each in sockets)]
-            self._popen = subprocess.Popen(
-                # -P: the search path is part of the orders
-                [sys.executable, "-P", "-m", "trivium.server.worker", *map(str, descriptors)],
-                pass_fds=descriptors,
-            )
+            # -P: the search path is part of the orders
+            command = [sys.executable, "-P", "-m", "trivium.server.worker", *map(str, descriptors)]
+            try:
+                self._popen = subprocess.Popen(command, pass_fds=descriptors)
+            except BaseException:
+                ours.close()
+                raise
         ours.setblocking(False)
         self.channel = ours
         self.pid = self._popen.pid

@@ -84,7 +84,8 @@ class Supervisor:
         self._alarm: Alarm | None = None
 
     def run(self) -> int:
-        """Returns when all workers have ended; 0, or the status of a start-up that failed."""
+        """Returns when all workers have ended: 0, the status of a start-up that failed, or 1 where
+        a clean-up failed or was interrupted."""
         names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGCHLD", "SIGTTIN", "SIGTTOU")
         self._alarm = alarm = Alarm([getattr(signal, name) for name in names])
         self._selector.register(alarm.receiver, selectors.EVENT_READ)
@@ -191,6 +192,9 @@ class Supervisor:
         process.close()
         if process in self._ending:
             del self._ending[process]
+            # One that was still importing the application has died of the SIGTERM.
+            if self._stops and not self._status and status not in (0, -signal.SIGTERM):
+                self._status = 1
             return
         slot = self._slot_of(process)
         if slot is None:
@@ -243,7 +247,7 @@ class Supervisor:
             if slot.current is None and slot.successor is not None:
                 slot.current, slot.successor = slot.successor, None
             if slot.current is None and slot.due <= now:
-                slot.current = self._start()
+                slot.current = self._start(slot)
         # One that died while it was to be replaced has been.
         while self._waiting and not self._is_replacing():
             slot = self._waiting[0]
@@ -251,15 +255,24 @@ class Supervisor:
                 self._waiting.popleft()
             elif slot.due <= now:
                 self._waiting.popleft()
-                slot.successor = self._start()
+                slot.successor = self._start(slot)
+                if slot.successor is None:
+                    self._waiting.append(slot)
             else:
                 return
 
     def _is_replacing(self) -> bool:
         return any(slot.successor is not None for slot in self._slots)
 
-    def _start(self) -> Process:
-        process = Process(self._sockets)
+    def _start(self, slot: Slot) -> Process | None:
+        """A process for the slot; None where the system has none to give, now."""
+        try:
+            process = Process(self._sockets)
+        except OSError as error:
+            # Out of memory or descriptors, or the interpreter is just being replaced.
+            logger.error("A worker cannot be started: %s", error)
+            slot.failed()
+            return None
         self._selector.register(process.channel, selectors.EVENT_READ)
         process.give(self._orders)
         return process
