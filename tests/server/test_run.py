@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import signal
 import socket
 import ssl
+import sys
 from pathlib import Path
 
 import anyio.to_thread
@@ -15,7 +17,7 @@ import trustme
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from tests.server.project import APP, PATIENCE, Live, Project, eventually, in_background
+from tests.server.project import APP, MEASURED, PATIENCE, Live, Project, eventually, in_background
 from trivium.server.serving import THREADS
 from trivium.server.settings import ServerSettings
 
@@ -462,13 +464,25 @@ def test_a_start_that_hangs_is_interrupted_and_undone(served: Project) -> None:
     assert "Traceback" not in live.errors
 
 
-def test_a_thread_that_does_not_return_does_not_hold_up_the_end(served: Project) -> None:
+@pytest.mark.parametrize(
+    "handler",
+    [
+        "def stuck():\n    print('stuck', flush=True)\n    threading.Event().wait()",
+        "async def stuck():\n    print('stuck', flush=True)\n"
+        "    await asyncio.to_thread(threading.Event().wait)",
+        "async def stuck():\n    asyncio.ensure_future(stubborn())\n"
+        "async def stubborn():\n    print('stuck', flush=True)\n"
+        "    while True:\n        with contextlib.suppress(asyncio.CancelledError):\n"
+        "            await asyncio.Event().wait()",
+    ],
+    ids=["def", "to_thread", "task"],
+)
+def test_what_cannot_be_cancelled_does_not_hold_up_the_end(served: Project, handler: str) -> None:
     served.write(
         "main.py",
-        "import threading\nfrom trivium import App\n"
+        "import asyncio, contextlib, threading\nfrom trivium import App\n"
         "async def lifespan(app):\n    yield\n    print('cleaned up', flush=True)\n"
-        "app = App(lifespan=lifespan)\n"
-        "@app.get('/')\ndef stuck():\n    print('stuck', flush=True)\n    threading.Event().wait()",
+        f"app = App(lifespan=lifespan)\n@app.get('/')\n{handler}",
     )
     path = served.root / "app.sock"
     live = served.trivium("run", "--graceful-timeout", "0.1", "--uds", str(path))
@@ -480,8 +494,29 @@ def test_a_thread_that_does_not_return_does_not_hold_up_the_end(served: Project)
 
         assert live.stopped() == 0
     assert "cleaned up" in live.output
-    assert "that cannot be cancelled" in live.errors
+    assert "what cannot be cancelled" in live.errors
     assert not path.exists()
+
+
+@pytest.mark.parametrize("command", ["run", "dev"])
+def test_it_outlives_its_terminal_where_that_is_wanted(served: Project, command: str) -> None:
+    live = Live(
+        ["nohup", sys.executable, "-m", "trivium", command, "--port", "0"],
+        served.root,
+        {**os.environ, **MEASURED},
+    )
+    served.started.append(live)
+    pid = live.get("/pid")
+
+    os.killpg(live.process.pid, signal.SIGHUP)
+
+    for each in (int(pid), live.process.pid):
+        status = Path(f"/proc/{each}/status").read_text("ascii")
+        ignored = int(status.partition("SigIgn:")[2].split()[0], 16)
+        assert ignored >> (signal.SIGHUP - 1) & 1
+    assert live.get("/pid") == pid
+    assert live.stopped() == 0
+    assert served.story() == ["started", "cleaned up"]
 
 
 def test_proxies_that_are_named_are_believed(served: Project) -> None:

@@ -158,6 +158,19 @@ class Alarm:
         self._sender.close()
 
 
+def heeded(*names: str) -> list[int]:
+    """Those of the signals that this system has and that mean something to this process.
+
+    Whoever has SIGHUP ignored, as ``nohup`` does, wants a server that outlives its terminal.
+    """
+    numbers: dict[str, int] = {
+        name: getattr(signal, name) for name in names if hasattr(signal, name)
+    }
+    if "SIGHUP" in numbers and signal.getsignal(numbers["SIGHUP"]) is signal.SIG_IGN:
+        del numbers["SIGHUP"]
+    return list(numbers.values())
+
+
 def _noted(number: int, frame: object) -> None:
     """What counts is that the descriptor becomes readable."""
 

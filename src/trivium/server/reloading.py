@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from trivium.server.processes import Alarm, Process
+from trivium.server.processes import Alarm, Process, heeded
 from trivium.server.screen import announce
 from trivium.server.settings import ServerSettings
 from trivium.server.watching import watch
@@ -56,8 +56,7 @@ class Reloader:
 
     def run(self) -> int:
         """Returns when the process was told to end and the application has ended."""
-        names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGCHLD")
-        alarm = Alarm([getattr(signal, name) for name in names])
+        alarm = Alarm(heeded("SIGINT", "SIGTERM", "SIGHUP", "SIGCHLD"))
         over = threading.Event()
         self._selector.register(alarm.receiver, selectors.EVENT_READ)
         watcher = threading.Thread(target=self._watch, args=(alarm, over), daemon=True)

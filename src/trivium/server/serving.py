@@ -20,7 +20,7 @@ from trivium.app import App
 from trivium.server.bounds import Bounds
 from trivium.server.loading import Served
 from trivium.server.logging import attach_batches, flush_batches
-from trivium.server.processes import STARTUP_FAILED
+from trivium.server.processes import STARTUP_FAILED, heeded
 from trivium.server.protocol import DirectProtocol
 from trivium.server.recycling import Limits
 from trivium.server.settings import ServerSettings
@@ -223,7 +223,11 @@ class Server(uvicorn.Server):
         """Serves, and returns when it has ended."""
         with asyncio.Runner(loop_factory=self.config.get_loop_factory()) as runner:
             runner.run(self.serve(sockets))
-            self._leave_the_stuck(runner.get_loop())
+            # Closing the event loop waits for all tasks, and for threads that were begun by them.
+            leaving = threading.Timer(self._last_patience(), self._leave_the_stuck)
+            leaving.daemon = True
+            leaving.start()
+        leaving.cancel()
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """The whole life of the server, in an event loop that runs."""
@@ -276,17 +280,13 @@ class Server(uvicorn.Server):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self.handle_exit) for number in self._signals()}
+        numbers = heeded("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+        before = {number: signal.signal(number, self.handle_exit) for number in numbers}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-    @staticmethod
-    def _signals() -> list[int]:
-        names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
-        return [getattr(signal, name) for name in names if hasattr(signal, name)]
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal has come."""
@@ -439,17 +439,18 @@ class Server(uvicorn.Server):
         if self.lifespan.shutdown_failed:
             self.status = 1
 
-    def _leave_the_stuck(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Ends the process where tasks would keep its event loop from closing for ever.
+    def _last_patience(self) -> float:
+        """Seconds for what is left after the application; cancelled requests have had theirs."""
+        is_stuck = any(not task.done() for task in self.server_state.tasks)
+        return 0.0 if is_stuck else CANCEL_PATIENCE
 
-        Such a task waits for a thread, and nothing interrupts a thread.
-        """
-        stuck = [task for task in self.server_state.tasks if not task.done()]
-        if not stuck:
-            return
-        logger.error("Leaving %d requests behind that cannot be cancelled", len(stuck))
-        self._overseer.leave(self)
-        logging.shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(self.status)
+    def _leave_the_stuck(self) -> None:
+        """Ends the process, whose event loop does not close: nothing interrupts a thread."""
+        try:
+            logger.error("Leaving behind what cannot be cancelled")
+            self._overseer.leave(self)
+            logging.shutdown()
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(self.status)
