@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,17 +108,78 @@ def test_an_interrupt_of_the_terminal_ends_it_with_a_clean_up(served: Project) -
     assert served.story() == ["started", "cleaned up"]
 
 
+@pytest.mark.slow
+def test_an_application_that_blocks_does_not_hold_up_the_end(served: Project) -> None:
+    served.write("main.py", BLOCKED)
+    live = served.trivium("dev", "--graceful-timeout", "0")
+    with live.socket() as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        eventually((served.root / "blocked").exists, "it blocks")
+
+        assert live.stopped() == 0
+    assert "did not end in time" in live.errors
+
+
+BLOCKED = """
+import threading
+from pathlib import Path
+from typing import Any
+from trivium import App
+app = App()
+@app.get("/")
+async def block():
+    Path("blocked").touch()
+    threading.Event().wait()
+"""
+
+
+@pytest.mark.slow
+def test_the_settings_of_production_do_not_hinder_it(served: Project) -> None:
+    served.write("pyproject.toml", "[tool.trivium]\nworkers = 3")
+    live = served.trivium("dev", environment={"TRIVIUM_WORKERS": "2"})
+
+    live.get("/pid")
+
+    assert "development" in live.errors
+    assert live.stopped() == 0
+    assert served.story() == ["started", "cleaned up"]
+
+
+@pytest.mark.slow
+def test_production_is_not_started_anew_whatever_the_project_says(served: Project) -> None:
+    served.write("pyproject.toml", "[tool.trivium]\nreload = true")
+    live = served.trivium("run")
+
+    assert int(live.get("/pid")) == live.process.pid
+    assert "reload" not in live.errors
+
+
+@pytest.mark.slow
+def test_a_directory_to_watch_that_is_not_there_is_refused(served: Project) -> None:
+    live = served.trivium("dev", "--reload-dir", "nowhere")
+
+    assert live.ended() == 1
+    assert f"there is no directory {served.root / 'nowhere'}" in live.errors
+    assert "Traceback" not in live.errors
+
+
 # -- Seeing changes --------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["watchfiles", "looking"])
+def told_by_nobody(*paths: Path, **options: Any) -> Iterator[Any]:
+    raise OSError("no space left on device")
+
+
+@pytest.fixture(params=["watchfiles", "looking", "looking instead"])
 def changes(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[list[set[str]]]:
     """The names of the files that were seen to change in the directory, by either way."""
     if request.param == "looking":
         monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-        monkeypatch.setattr(watching, "LOOK", 0.01)
+    elif request.param == "looking instead":
+        monkeypatch.setattr("watchfiles.watch", told_by_nobody)
+    monkeypatch.setattr(watching, "LOOK", 0.01)
     (tmp_path / "there.py").touch()
     (tmp_path / "node_modules").mkdir()
     seen: list[set[str]] = []

@@ -23,12 +23,14 @@ INTERRUPTED = 130  # what a shell expects of a program that Ctrl+C has stopped
 
 def run(line: Line) -> int:
     """Serves as ``trivium run``; returns the status of the process."""
-    return _serve(line, mode="production", may_become=True)
+    return _serve(line, mode="production", may_become=True, always={"reload": False})
 
 
 def dev(line: Line) -> int:
     """Serves as ``trivium dev``; returns the status of the process."""
-    return _serve(line, mode="development", debug=True, defaults=DEV_DEFAULTS)
+    # The project and the environment say how many there are in production.
+    always = {"workers": 1} if line.given.get("workers") is None else {}
+    return _serve(line, mode="development", debug=True, defaults=DEV_DEFAULTS, always=always)
 
 
 def served(arguments: list[str]) -> int | None:
@@ -45,11 +47,17 @@ def served(arguments: list[str]) -> int | None:
         return INTERRUPTED
 
 
-def _serve(line: Line, *, defaults: Mapping[str, Any] | None = None, **how: Any) -> int:
+def _serve(
+    line: Line,
+    *,
+    always: Mapping[str, Any],
+    defaults: Mapping[str, Any] | None = None,
+    **how: Any,
+) -> int:
     try:
         from trivium.server.run import serve
 
-        settings = settings_from(line.given, spelled=spelled(), defaults=defaults)
+        settings = settings_from({**line.given, **always}, spelled=spelled(), defaults=defaults)
         return serve(line.app, settings, factory=line.factory, **how)
     except TriviumError as error:
         from trivium.server.loading import written

@@ -8,6 +8,7 @@ changes.
 """
 
 import logging
+import math
 import os
 import selectors
 import signal
@@ -18,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from trivium.server.errors import WrongSetting
 from trivium.server.processes import Alarm, Process, heeded
 from trivium.server.screen import announce
 from trivium.server.settings import ServerSettings
@@ -28,11 +30,14 @@ __all__ = ["Reloader"]
 logger = logging.getLogger("trivium.server")
 
 CLEANUP_PATIENCE = 5.0
-"""Seconds, after the graceful timeout, until a process that is to be replaced is killed."""
+"""Seconds, after the graceful timeout, until a process that is to end is killed."""
 
 
 class Reloader:
-    """Runs one process that serves, and another each time a file changes."""
+    """Runs one process that serves, and another each time a file changes.
+
+    Raises WrongSetting where a directory to watch is not there.
+    """
 
     def __init__(
         self,
@@ -45,6 +50,9 @@ class Reloader:
         self._settings = settings
         named = settings.reload_dir or [orders["directory"]]
         self._directories = [Path(each).resolve() for each in named]
+        for each in self._directories:
+            if not each.is_dir():
+                raise WrongSetting(f"reload_dir: there is no directory {each}.")
         self._changed: set[Path] = set()
         self._lock = threading.Lock()
         self._selector = selectors.DefaultSelector()
@@ -93,10 +101,12 @@ class Reloader:
                     self._ready(what)
             if (status := self._current.status) is not None:
                 self._bury(self._current, status)
+        if self._deadline is not None and time.monotonic() >= self._deadline and self._current:
+            logger.error("The application did not end in time; killing it")
+            self._current.kill()
+            self._deadline = math.inf
         if self._stops:
             return self._current is not None
-        if self._deadline is not None and time.monotonic() >= self._deadline and self._current:
-            self._current.kill()
         with self._lock:
             changed, self._changed = self._changed, set()
         if changed:
@@ -147,14 +157,14 @@ class Reloader:
         if process is None:
             return
         if self._stops == 1:
-            process.stop()
+            self._end(process)
         elif self._stops == 2:
             process.force()
         else:
             process.kill()
 
     def _time_left(self) -> float | None:
-        if self._deadline is None:
+        if self._deadline is None or self._deadline == math.inf:
             return None
         return max(0.0, self._deadline - time.monotonic())
 

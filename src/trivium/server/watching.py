@@ -11,6 +11,8 @@ from typing import TypeAlias
 
 __all__ = ["Watch", "watch"]
 
+logger = logging.getLogger("trivium.server")
+
 LOOK = 0.3
 """Seconds between two looks at all files."""
 
@@ -29,7 +31,7 @@ def watch(
     Directories whose names begin with a dot, environments and caches are passed over.
     """
     if importlib.util.find_spec("watchfiles") is not None:
-        found = _told(directories, stop)
+        found = _told_if_possible(directories, stop)
     else:
         found = _looked_at(directories, stop)
     for changed in found:
@@ -52,6 +54,15 @@ def _is_passed_over(path: Path, directories: Sequence[Path]) -> bool:
 
 def _skips(name: str) -> bool:
     return name.startswith(".") or name in _PASSED_OVER
+
+
+def _told_if_possible(directories: Sequence[Path], stop: threading.Event) -> Iterator[set[Path]]:
+    try:
+        yield from _told(directories, stop)
+    except (OSError, RuntimeError) as error:
+        # The system tells of so many files and no more (fs.inotify.max_user_watches).
+        logger.warning("Changes are looked for, as the system does not tell them: %s", error)
+        yield from _looked_at(directories, stop)
 
 
 def _told(directories: Sequence[Path], stop: threading.Event) -> Iterator[set[Path]]:
