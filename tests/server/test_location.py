@@ -128,3 +128,11 @@ def test_a_project_file_that_makes_no_sense_is_named(tmp_path: Path, text: str, 
         locate(None, tmp_path)
 
     assert str(tmp_path / "pyproject.toml") in str(told.value)
+
+
+@pytest.mark.parametrize("text", ["tool = 3", "[tool]\ntrivium = 'x'\nfastapi = 3"])
+def test_a_project_file_that_says_nothing_of_apps_is_passed_over(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    (tmp_path / "main.py").touch()
+
+    assert locate(None, tmp_path).module == "main"

@@ -87,6 +87,19 @@ def test_a_program_serves_its_own_app(served: Project) -> None:
     assert "went on" in live.output
 
 
+@pytest.mark.parametrize("command", ["run", "routes", "check"])
+def test_a_program_that_serves_while_it_is_imported_is_told_so(
+    served: Project, command: str
+) -> None:
+    served.write("main.py", f"import trivium\n{CALLABLE}\ntrivium.run(app, port=0)")
+
+    live = served.python("-m", "trivium", command)
+
+    assert live.ended() == 1
+    assert "main serves while it is imported" in live.errors
+    assert 'if __name__ == "__main__"' in live.errors
+
+
 def test_settings_come_from_flags_then_the_environment_then_the_project(served: Project) -> None:
     served.write("pyproject.toml", "[tool.trivium]\nthreads = 7\nroot-path = 'a'\nbacklog = 9")
     served.write(".env", "TRIVIUM_THREADS=8\nFLIGHTS_NAME=fromfile")

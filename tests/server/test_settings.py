@@ -110,6 +110,7 @@ def test_a_wrong_value_is_told_with_the_place_where_it_was_given(
         ({"ssl_keyfile": __file__}, "need ssl_certfile"),
         ({"ssl_certfile": "nowhere.pem"}, "there is no file nowhere.pem"),
         ({"env_file": "nowhere"}, "there is no file nowhere"),
+        ({"host": " "}, "host= ' ': string should have at least 1 character"),
         ({"recycle_jitter": 2}, "less than or equal to 1"),
         ({"max_worker_memory": "much"}, "max_worker_memory= 'much'"),
     ],
@@ -133,6 +134,55 @@ def test_a_project_file_that_cannot_be_read_is_named(somewhere: Path) -> None:
 
     with pytest.raises(WrongSetting, match=r"pyproject\.toml cannot be read"):
         settings_from({})
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("tool.trivium = 'x'", "tool.trivium in .* is 'x', which is no table"),
+        (
+            "[tool.trivium]\nenv-file = 3",
+            "env_file of .tool.trivium. in .* 3: input should be a path",
+        ),
+    ],
+)
+def test_a_project_file_that_says_something_else_is_told(
+    somewhere: Path, text: str, says: str
+) -> None:
+    (somewhere / "pyproject.toml").write_text(text)
+
+    with pytest.raises(WrongSetting, match=says):
+        settings_from({})
+
+
+def test_a_file_with_variables_that_is_no_text_is_named(somewhere: Path) -> None:
+    (somewhere / "vars").write_bytes(b"A=\xff\xfe")
+
+    with pytest.raises(WrongSetting, match="--env-file: vars cannot be read"):
+        settings_from({"env_file": "vars"}, spelled=spelled())
+
+
+@pytest.mark.parametrize(
+    ("project", "environment", "is_believed"),
+    [
+        ("forwarded-allow-ips = '10.0.0.1'", {}, True),
+        ("", {"TRIVIUM_FORWARDED_ALLOW_IPS": "10.0.0.1"}, True),
+        ("proxy-headers = false", {"TRIVIUM_FORWARDED_ALLOW_IPS": "10.0.0.1"}, True),
+        ("forwarded-allow-ips = '10.0.0.1'", {"TRIVIUM_PROXY_HEADERS": "0"}, False),
+    ],
+)
+def test_proxies_are_believed_wherever_they_are_named(
+    somewhere: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    project: str,
+    environment: dict[str, str],
+    is_believed: bool,
+) -> None:
+    (somewhere / "pyproject.toml").write_text(f"[tool.trivium]\n{project}")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert settings_from({}).proxy_headers is is_believed
 
 
 def test_a_password_is_never_told(somewhere: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from trivium.server.errors import CannotListen, WrongSetting
 from trivium.server.settings import ServerSettings
@@ -153,6 +154,16 @@ def test_a_certificate_that_is_none_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(WrongSetting, match=r"TLS cannot be served[\s\S]*server\.pem"):
         check_tls(ServerSettings(ssl_certfile=certificate))
+
+
+def test_a_key_that_needs_a_password_is_told_so(tmp_path: Path) -> None:
+    trustme.CA().issue_cert("localhost").cert_chain_pems[0].write_to_path(tmp_path / "c.pem")
+    (tmp_path / "k.pem").write_text(
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"
+    )
+
+    with pytest.raises(WrongSetting, match="encrypted: ssl_keyfile_password"):
+        check_tls(ServerSettings(ssl_certfile=tmp_path / "c.pem", ssl_keyfile=tmp_path / "k.pem"))
 
 
 def test_without_a_certificate_there_is_nothing_to_check() -> None:

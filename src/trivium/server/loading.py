@@ -22,6 +22,9 @@ from trivium.errors import TriviumError
 from trivium.server.errors import AppFailed, AppNotFound
 from trivium.server.location import Location, locate
 
+modules_in_import: list[str] = []
+"""The names of the modules that are being imported for their apps just now."""
+
 _PREFERRED = ("app", "api")
 _FACTORIES = ("create_app", "make_app", "build_app", "get_app")
 
@@ -139,6 +142,7 @@ def _imported(location: Location) -> ModuleType:
     directory = str(location.directory)
     if directory not in sys.path:
         sys.path.insert(0, directory)
+    modules_in_import.append(location.module)
     try:
         return importlib.import_module(location.module)
     except ModuleNotFoundError as error:
@@ -150,6 +154,8 @@ def _imported(location: Location) -> ModuleType:
         ) from None
     except (Exception, SystemExit) as error:
         raise AppFailed(f"{location.module} cannot be imported: {_said(error)}") from error
+    finally:
+        modules_in_import.pop()
 
 
 def _searched(

@@ -59,12 +59,13 @@ def _configured(cwd: Path) -> Location | None:
     import tomllib
 
     try:
-        tools: dict[str, Any] = tomllib.loads(file.read_text("utf-8")).get("tool", {})
+        tools: Any = tomllib.loads(file.read_text("utf-8")).get("tool", {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise AppNotFound(f"{file} cannot be read: {error}") from error
     for table in _TABLES:
         source = f"[tool.{table}] entrypoint in {file}"
-        entrypoint = tools.get(table, {}).get("entrypoint")
+        found = tools.get(table) if isinstance(tools, dict) else None
+        entrypoint = found.get("entrypoint") if isinstance(found, dict) else None
         if isinstance(entrypoint, str):
             return _parsed(entrypoint, cwd, source)
         if entrypoint is not None:

@@ -10,7 +10,7 @@ from typing_extensions import Unpack
 from trivium.server import logging as server_logging
 from trivium.server.errors import WrongSetting
 from trivium.server.facts import facts_of
-from trivium.server.loading import Served, load_served, show_errors
+from trivium.server.loading import Served, load_served, modules_in_import, show_errors
 from trivium.server.location import locate
 from trivium.server.screen import announce
 from trivium.server.serving import Overseer, Server
@@ -37,6 +37,13 @@ def run(
     Returns when the server has ended as it was asked to. Raises SystemExit when it could not start,
     and WrongSetting, CannotListen, AppNotFound or AppFailed for what is the caller's to mend.
     """
+    if modules_in_import:
+        raise WrongSetting(
+            f"{modules_in_import[-1]} serves while it is imported by another command.\n"
+            "  written:  trivium.run(...)\n"
+            '  instead:  if __name__ == "__main__":\n'
+            "                trivium.run(...)"
+        )
     settings = settings_from(options)
     if status := serve(app, settings, factory=factory, mode="production"):
         raise SystemExit(status)

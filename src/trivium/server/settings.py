@@ -125,7 +125,12 @@ class ServerSettings:
     Values are taken as they are; ``settings_from`` and ``validated`` read those that were written.
     """
 
-    host: str = _setting("127.0.0.1", "Address to listen on; 0.0.0.0 for all of IPv4.", TEXT)
+    host: str = _setting(
+        "127.0.0.1",
+        "Address to listen on; 0.0.0.0 for all of IPv4.",
+        # nothing would be everything
+        str_schema(strip_whitespace=True, min_length=1),
+    )
     port: int = _setting(8000, "Port; 0 takes a free one.", int_schema(ge=0, le=65535))
     uds: Path | None = _setting(None, "Unix socket to listen on, instead of a port.", PATH)
     fd: int | None = _setting(
@@ -376,24 +381,32 @@ class _Sources:
             or os.environ.get(_variable("env_file"))
             or self._table.get("env_file")
         )
-        if name is None or not Path(name).is_file():
-            return
+        if not isinstance(name, str | os.PathLike) or not Path(name).is_file():
+            return  # nothing, or what is refused with the other values
         from dotenv import dotenv_values
 
         self._env_file = Path(name)
-        for variable, value in dotenv_values(self._env_file).items():
+        try:
+            variables = dotenv_values(self._env_file)
+        except (OSError, UnicodeDecodeError) as error:
+            raise WrongSetting(f"{self.of('env_file')}: {name} cannot be read: {error}") from error
+        for variable, value in variables.items():
             if value is not None and variable not in os.environ:
                 os.environ[variable] = value
                 self._of_file.add(variable)
 
     def values(self) -> dict[str, Any]:
         """What is given, from the source that counts."""
-        found = {**self._defaults, **self._table}
-        found |= {name: value for name in SETTINGS if (value := os.environ.get(_variable(name)))}
-        if "forwarded_allow_ips" in self._given:
-            # Whoever names the proxies means that they are believed.
-            found["proxy_headers"] = True
-        return {**found, **self._given}
+        environment = {
+            name: value for name in SETTINGS if (value := os.environ.get(_variable(name)))
+        }
+        found = dict(self._defaults)
+        for source in (self._table, environment, self._given):
+            if "forwarded_allow_ips" in source:
+                # Whoever names the proxies means that they are believed.
+                found["proxy_headers"] = True
+            found |= source
+        return found
 
     def of(self, name: str) -> str:
         """How the setting is called where it was given."""
@@ -423,7 +436,10 @@ def _project_table() -> dict[str, Any]:
         tools = tomllib.loads(file.read_text("utf-8")).get("tool", {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise WrongSetting(f"{file.resolve()} cannot be read: {error}") from error
-    table = {key.replace("-", "_"): value for key, value in tools.get("trivium", {}).items()}
+    ours = tools.get("trivium", {}) if isinstance(tools, dict) else {}
+    if not isinstance(ours, dict):
+        raise WrongSetting(f"tool.trivium in {file.resolve()} is {ours!r}, which is no table.")
+    table = {key.replace("-", "_"): value for key, value in ours.items()}
     for key in table.keys() - SETTINGS.keys():
         # The table is shared with others, so that only what is nearly a setting is a mistake.
         if near := _nearest(key, 0.8):

@@ -59,12 +59,23 @@ def check_tls(settings: ServerSettings) -> None:
             context.set_ciphers(settings.ssl_ciphers)
     except (OSError, ValueError) as error:
         key = settings.ssl_keyfile or settings.ssl_certfile
-        raise WrongSetting(
-            f"TLS cannot be served: {error}.\n"
-            f"  certificate (PEM): {settings.ssl_certfile}\n"
-            f"  private key (PEM): {key}"
-            + ("" if settings.ssl_ca_certs is None else f"\n  authorities: {settings.ssl_ca_certs}")
-        ) from error
+        told = [
+            f"TLS cannot be served: {error}.",
+            f"certificate (PEM): {settings.ssl_certfile}",
+            f"private key (PEM): {key}",
+        ]
+        if settings.ssl_ca_certs is not None:
+            told.append(f"authorities: {settings.ssl_ca_certs}")
+        if _is_encrypted(key):
+            told.append("The key is encrypted: ssl_keyfile_password opens it.")
+        raise WrongSetting("\n  ".join(told)) from error
+
+
+def _is_encrypted(key: Path) -> bool:
+    try:
+        return b"ENCRYPTED" in key.read_bytes()
+    except OSError:
+        return False
 
 
 def address_of(listener: socket.socket, scheme: str) -> str:
