@@ -177,3 +177,14 @@ def test_several_processes_share_their_numbers(tmp_path: Path) -> None:
 
     # the second process sees the page of the first one as well
     assert counted(run())["GET", "/flights/{number}", "200"] == 2.0
+
+
+def test_without_readers_only_who_has_the_token_may_read(entrance: Entrance) -> None:
+    app = App()
+    app.add_stage(Metrics(readers=[], token="long and random"))
+
+    with entrance(app) as client:
+        told = {"authorization": "Bearer long and random"}
+        statuses = [client.get("/metrics", headers=sent).status_code for sent in ({}, told)]
+
+    assert statuses == [404, 200]
