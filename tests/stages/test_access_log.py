@@ -6,14 +6,15 @@ import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from tests.stages.conftest import Entrance
 from trivium import App, WebSocket
 from trivium.responding import StreamingResponse
-from trivium.stages.access_log import Access, AccessLog, json_lines
+from trivium.stages import access_log
+from trivium.stages.access_log import Access, AccessLog, _Writer, json_lines
 from trivium.stages.request_id import RequestId
 from trivium.testing import AsyncTestClient, TestClient
 
@@ -113,6 +114,49 @@ def test_what_is_left_is_written_when_the_application_stops() -> None:
         assert seen == []
 
     assert [one.path for one in seen] == ["/flights/1"]
+
+
+def test_a_log_that_nobody_reads_does_not_keep_the_application_from_stopping(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(access_log, "_PATIENCE", 0.01)
+    is_read = threading.Event()
+
+    def sink(batch: Sequence[Access]) -> None:
+        is_read.wait(20)
+
+    with TestClient(make_app(AccessLog(sink))) as client:
+        client.get("/flights/1")
+
+    assert "is not read" in capsys.readouterr().err
+    is_read.set()
+
+
+def test_what_two_threads_count_is_counted_by_one_at_a_time() -> None:
+    class Watched(_Writer):
+        free: ClassVar[list[int]] = []
+
+        @property
+        def _queued(self) -> int:
+            return self._number
+
+        @_queued.setter
+        def _queued(self, number: int) -> None:
+            if hasattr(self, "_number") and not self._lock._is_owned():
+                self.free.append(number)
+            self._number = number
+
+    writer = Watched(lambda batch: None, 60)
+    # which knows whose it is
+    writer._lock = threading.RLock()  # type: ignore[assignment]
+    writer.waiting.append(_waiting())
+    writer.flush()
+
+    assert (writer._queued, writer.free) == (0, [])
+
+
+def _waiting() -> Any:
+    return tuple(Access(0.0, "GET", "/", "/", 200, 0, 0.0, "", "-", ""))
 
 
 def test_each_batch_is_written_after_a_while() -> None:

@@ -24,6 +24,8 @@ __all__ = ["Access", "AccessLog", "Sink", "json_lines"]
 
 _MOST_WAITING = 50_000
 _BATCH = 100
+_PATIENCE = 5.0
+"""Seconds for which the end of the application waits for its log to be written."""
 _MOST_KNOWN = 4096
 
 
@@ -161,18 +163,19 @@ class _Writer:
             self._timer = None
         self._hand_over(None)
 
-    def flush(self) -> None:
+    def flush(self, patience: float | None = None) -> bool:
+        """Waits until all is written, or for so many seconds; whether it is."""
         done = threading.Event()
         self._hand_over(done)
-        done.wait()
+        return done.wait(patience)
 
     def close(self) -> None:
-        """Writes all, and ends the thread."""
+        """Writes all, unless whoever reads it does not."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self.waiting or self._queued:
-            self.flush()
+        if (self.waiting or self._queued) and not self.flush(_PATIENCE):
+            sys.stderr.write("trivium: the access log is not read, and ends early\n")
 
     def _hand_over(self, done: threading.Event | None) -> None:
         batch = self.waiting[:]
@@ -205,7 +208,9 @@ class _Writer:
             try:
                 self._write(batch)
             finally:
-                self._queued -= len(batch)
+                with self._lock:
+                    # or one of two changes is lost, and in the end there seems to be no room left
+                    self._queued -= len(batch)
                 if done is not None:
                     done.set()
 
