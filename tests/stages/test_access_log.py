@@ -147,8 +147,7 @@ def test_what_two_threads_count_is_counted_by_one_at_a_time() -> None:
             self._number = number
 
     writer = Watched(lambda batch: None, 60)
-    # which knows whose it is
-    writer._lock = threading.RLock()  # type: ignore[assignment]
+    writer._lock = threading.RLock()  # type: ignore[assignment]  # it knows whose it is
     writer.waiting.append(_waiting())
     writer.flush()
 
