@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.server.live import served
+from tests.server.inprocess import hosted
+from tests.server.live import DIRECT, served
 from tests.server.requests import EXPECT, FIVE, request
 from tests.server.twins import Outcome, Twin, Twins, twins
 from trivium import App, BackgroundTasks, Depends, HTTPException, Request, Response
@@ -276,6 +278,15 @@ def test_a_status_that_no_reply_has_is_an_error(status: int) -> None:
     assert outcome.statuses == [500]
 
 
+@pytest.mark.parametrize("headers", [[], length(12)], ids=["chunks", "length"])
+def test_a_body_of_any_buffer_is_as_long_as_its_bytes(headers: RawHeaders) -> None:
+    numbers: Any = memoryview(array("i", [1, 2, 3]))
+    with served(answers(200, headers, numbers)) as live:
+        [reply] = Twin(live, []).outcome(request()).replies
+
+    assert reply.body == numbers.tobytes()
+
+
 def test_headers_may_be_lists_as_under_uvicorn() -> None:
     headers: Any = [[b"content-length", b"5"], [b"x-a", b"1"]]
     app = App(openapi_url=None)
@@ -393,6 +404,16 @@ def test_an_application_that_goes_wrong_has_the_end_it_has_under_uvicorn(app: An
     if app is not sending_more:
         # there the first reply is complete, and the error may come before or after the next
         assert direct == uvicorn
+
+
+def test_an_application_that_returns_something_ends_the_connection_amid_a_body() -> None:
+    async def returning_early(scope: Any, receive: Any, send: Any) -> Any:
+        return "something"
+
+    with hosted(DIRECT, lambda seen: returning_early) as host:
+        result = host.run([request("/x", "POST", FIVE, body=b"he", closes=False), b"llo"])
+
+    assert (result.written, result.is_over) == (b"", True)
 
 
 # Expect

@@ -444,8 +444,12 @@ class DirectExchange(Exchange):
         if kind != "http.response.body":
             raise TriviumError(f"Expected ASGI message 'http.response.body', but got '{kind}'.")
         is_last = not message.get("more_body", False)
+        body = message.get("body", b"")
+        if type(body) is not bytes:
+            # the length of a memoryview is that of its items
+            body = bytes(body)
         head, self._held_head = self._held_head or b"", None
-        content = self._framed(head, message.get("body", b""), is_last=is_last)
+        content = self._framed(head, body, is_last=is_last)
         if head:
             self._note_begun(self.status)
         if content:

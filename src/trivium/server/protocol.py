@@ -487,6 +487,7 @@ class DirectProtocol(asyncio.Protocol):
         result = await self.app(ex.scope, ex.receive, ex.send)
         if result is not None:
             _log.error("ASGI callable should return None, but returned '%s'.", result)
+            ex.lose()
             self.close()
 
     async def _serve_busy(self, ex: DirectExchange) -> None:
