@@ -34,7 +34,6 @@ from trivium.binding.annotations import (
 from trivium.binding.callables import name_of, signature_of, unwrapped
 from trivium.binding.dependant import Dependant, ScopeName
 from trivium.binding.fields import Field, Undefined, copy_field_info, make_field
-from trivium.binding.forms import form_union
 from trivium.binding.multipart import ensure_multipart_is_installed
 from trivium.binding.params import (
     Body,
@@ -368,6 +367,8 @@ class _Parameter:
         if isinstance(info, Param) and getattr(info, "in_", None) is None:
             info.in_ = ParamTypes.query
         if isinstance(info, Form):
+            from trivium.binding.forms import form_union
+
             ensure_multipart_is_installed()
             info.annotation = form_union(info.annotation)
         info = self._with_route_name(info)

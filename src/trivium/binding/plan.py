@@ -5,12 +5,11 @@ call it. The plan is immutable; what belongs to a request lives in its Exchange 
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal, TypeAlias
 
 from pydantic_core import from_json
 
-from trivium.binding.body import read_body, whole_json
 from trivium.binding.callables import CallKind, name_of
 from trivium.binding.dependant import Dependant
 from trivium.binding.fields import Undefined
@@ -52,6 +51,7 @@ class Plan:
         "_call",
         "_context",
         "_is_awaited",
+        "_read_body",
         "_reads_form",
         "_visit",
         "_whole_json",
@@ -79,6 +79,11 @@ class Plan:
     ) -> None:
         self.dependant = dependant
         self.body = body
+        self._read_body: Callable[..., Awaitable[Any]] | None = None
+        if body is not None:
+            from trivium.binding.body import read_body
+
+            self._read_body = read_body
         self.strict_content_type = strict_content_type
         self.form_limits: FormLimits = form_limits or FormLimits()
         self.steps, self.handler = compile_steps(
@@ -108,6 +113,8 @@ class Plan:
             return _no_arguments
         if self.body is None:
             return self._ready_values
+        from trivium.binding.body import whole_json
+
         self._whole_json = whole_json(self.dependant.body_params, embed)
         return self._ready_arguments
 
@@ -159,8 +166,8 @@ class Plan:
         handler and its dependencies in the order of declaration.
         """
         body: Any = Undefined
-        if self.body is not None and not ex.is_websocket:
-            body = await read_body(
+        if self._read_body is not None and not ex.is_websocket:
+            body = await self._read_body(
                 ex,
                 is_form=self.body == "form",
                 strict_content_type=self.strict_content_type,

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, TypeAlias
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from trivium.binding.body import body_arguments, form_arguments
 from trivium.binding.dependant import Dependant, parameter_model
 from trivium.binding.fields import Field, Loc, Undefined, missing, relocated
 from trivium.binding.parameter_models import model_reader
@@ -75,10 +74,13 @@ class Arguments:
         self._readers = (*_readers(dependant), *_injections(dependant))
         self._body: Callable[[Any, dict[str, Any]], Errors | None] | None = None
         self._form: Callable[[FormData, dict[str, Any]], Awaitable[Errors | None]] | None = None
-        if dependant.body_params and is_form:
-            self._form = form_arguments(dependant.body_params, embed)
-        elif dependant.body_params:
-            self._body = body_arguments(dependant.body_params, embed)
+        if dependant.body_params:
+            from trivium.binding.body import body_arguments, form_arguments
+
+            if is_form:
+                self._form = form_arguments(dependant.body_params, embed)
+            else:
+                self._body = body_arguments(dependant.body_params, embed)
 
     @property
     def reads_form(self) -> bool:

@@ -1,12 +1,13 @@
 """What the two kinds of operation, HTTP and WebSocket, share as routes: a place, and a plan."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, Self
 
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from trivium.binding.fields import Field
 from trivium.binding.params import Depends
 from trivium.binding.plan import Plan
 from trivium.exchange import Exchange
@@ -49,6 +50,15 @@ class OperationRoute(BaseRoute):
         route.dependency_overrides_provider = inclusion.overrides_provider
         route.subtrees = (*inclusion.subtrees, *self.subtrees)
         return route
+
+    @staticmethod
+    def _are_embedded(body_params: Sequence[Field]) -> bool:
+        """Whether the parameters of the body are keys of it, and not one of them the whole body."""
+        if not body_params:
+            return False
+        from trivium.binding.shape import is_embedded
+
+        return is_embedded(body_params)
 
     # What Starlette's routes offer
 

@@ -33,7 +33,6 @@ from trivium.binding.limits import (
 )
 from trivium.binding.params import Form
 from trivium.binding.plan import Plan
-from trivium.binding.shape import body_field, is_embedded
 from trivium.binding.steps import Overrides
 from trivium.binding.written import parameter_as_written, return_as_written
 from trivium.errors import DeclarationError, place_of
@@ -139,7 +138,7 @@ class APIRoute(OperationRoute, starlette_routing.Route):  # type: ignore[overrid
     def _set_dependant(self, dependant: Dependant) -> None:
         self.dependant = dependant
         self._body_params = dependant.flat_body_params()
-        self._embed_body_fields = is_embedded(self._body_params)
+        self._embed_body_fields = self._are_embedded(self._body_params)
 
     def _describe_response(self, response_model: Any) -> None:
         kind = self.dependant.kind
@@ -328,6 +327,8 @@ class APIRoute(OperationRoute, starlette_routing.Route):  # type: ignore[overrid
     @cached_property
     def body_field(self) -> Field | None:
         """One field for the whole body, as the document shows it."""
+        from trivium.binding.shape import body_field
+
         return body_field(self._body_params, self.unique_id, self._embed_body_fields)
 
     # Requests

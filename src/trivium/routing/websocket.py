@@ -11,7 +11,6 @@ from starlette.websockets import WebSocketDisconnect
 from trivium.binding.analysis import analyse, analyse_listed
 from trivium.binding.callables import name_of
 from trivium.binding.params import Depends
-from trivium.binding.shape import is_embedded
 from trivium.binding.steps import Overrides
 from trivium.errors import DeclarationError
 from trivium.exchange import Exchange
@@ -51,7 +50,7 @@ class APIWebSocketRoute(OperationRoute, starlette_routing.WebSocketRoute):  # ty
         self.dependant.dependencies[:0] = [
             analyse_listed(path, listed, self.endpoint) for listed in self.dependencies
         ]
-        self._embed_body_fields = is_embedded(self.dependant.flat_body_params())
+        self._embed_body_fields = self._are_embedded(self.dependant.flat_body_params())
 
     def included(self, inclusion: Inclusion) -> "APIWebSocketRoute":
         """The route as it is served below the routers that include it."""
