@@ -151,6 +151,26 @@ def test_an_application_that_does_not_start_ends_the_process(served: Project) ->
     assert "RuntimeError: no database" in live.errors
 
 
+@pytest.mark.parametrize("arguments", [[], ["--asgi"], ["--http2"]], ids=str)
+@pytest.mark.parametrize("wait", ["pass", "await asyncio.sleep(0)"])
+def test_a_handler_does_not_end_the_server(
+    served: Project, arguments: list[str], wait: str
+) -> None:
+    served.write(
+        "main.py",
+        f"{APP}\nimport sys\n"
+        f"@app.get('/exit')\nasync def leave():\n    {wait}\n    sys.exit(3)\n"
+        f"@app.get('/interrupt')\nasync def stop():\n    {wait}\n    raise KeyboardInterrupt\n",
+    )
+    live = served.trivium("run", *arguments)
+
+    assert [_status_of(live, path) for path in ("/exit", "/interrupt")] == [500, 500]
+    assert int(live.get("/pid")) == live.process.pid
+    assert "SystemExit: 3" in live.errors
+    assert live.stopped() == 0
+    assert served.story() == ["started", "cleaned up"]
+
+
 # -- Where -----------------------------------------------------------------------------------------
 
 

@@ -30,6 +30,7 @@ def starter(loop: AbstractEventLoop, *, in_empty_context: bool = False) -> Start
     in_empty_context: tasks see no context variables of whoever starts them.
 
     Started from inside of another task, a coroutine runs in the next turn of the event loop.
+    One that raises SystemExit or KeyboardInterrupt fails with a RuntimeError: the loop goes on.
     """
     if loop.get_debug():
         # debug mode measures every step that the event loop makes
@@ -42,7 +43,7 @@ def starter(loop: AbstractEventLoop, *, in_empty_context: bool = False) -> Start
 def _plain(loop: AbstractEventLoop, in_empty_context: bool) -> Start:
     def start(work: Coroutine[Any, Any, None]) -> Task[None]:
         context = Context() if in_empty_context else None
-        return loop.create_task(work, name=_NAME, context=context)
+        return loop.create_task(_contained(work), name=_NAME, context=context)
 
     return start
 
@@ -52,7 +53,7 @@ if sys.version_info >= (3, 12):
     def _native(loop: AbstractEventLoop, in_empty_context: bool) -> Start:
         def start(work: Coroutine[Any, Any, None]) -> Task[None] | None:
             context = Context() if in_empty_context else None
-            task = Task(work, loop=loop, name=_NAME, context=context, eager_start=True)
+            task = Task(_contained(work), loop=loop, name=_NAME, context=context, eager_start=True)
             is_over = task.done() and not task.cancelled() and task.exception() is None
             return None if is_over else task
 
@@ -79,7 +80,7 @@ def _stepping(loop: AbstractEventLoop, in_empty_context: bool) -> Start:
             first = context.run(next, work.__await__(), _DONE)
         except BaseException as error:
             del current[loop]
-            return gone_on(task, _DONE, error)
+            return gone_on(task, _DONE, _harmless(error))
         del current[loop]
         if first is _DONE and getrefcount(task) == _OWN:
             return None
@@ -224,7 +225,10 @@ class _Rest(Coroutine[Any, Any, None]):
             first, self._first = self._first, None
             return first
         self._end(StopIteration())
-        return self._work.send(value)
+        try:
+            return self._work.send(value)
+        except _ENDS as error:
+            raise _harmless(error) from error
 
     def throw(self, kind: Any, value: Any = None, traceback: Any = None, /) -> Any:
         error: BaseException = kind if value is None else value
@@ -234,7 +238,10 @@ class _Rest(Coroutine[Any, Any, None]):
             if getattr(first, "cancel", _cannot)(*error.args):
                 return first
         self._end(error)
-        return self._work.throw(error)
+        try:
+            return self._work.throw(error)
+        except _ENDS as other:
+            raise _harmless(other) from other
 
     def _end(self, error: BaseException) -> None:
         if self._is_done:
@@ -250,6 +257,26 @@ class _Rest(Coroutine[Any, Any, None]):
     def __getattr__(self, name: str) -> Any:
         # a debugger asks for the frame, and repr() for the name
         return getattr(self._work, name)
+
+
+_ENDS = (SystemExit, KeyboardInterrupt)
+"""What a task raises out of the event loop, which ends with it."""
+
+
+def _harmless(error: BaseException) -> BaseException:
+    """The error as one of the request alone: ``sys.exit()`` in a handler ends no server."""
+    if not isinstance(error, _ENDS):
+        return error
+    told = RuntimeError(f"The application would have ended the process by {error!r}.")
+    told.__cause__ = error
+    return told
+
+
+async def _contained(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except _ENDS as error:
+        raise _harmless(error) from error
 
 
 def _cannot(*arguments: Any) -> bool:
