@@ -234,6 +234,39 @@ def test_hangup_replaces_every_worker_without_a_dropped_request(served: Project)
     assert served.story().count("cleaned up") == 4
 
 
+HANGING = APP.replace('tell("started")', "tell('hangs'); await asyncio.Event().wait()")
+
+
+def test_hangup_gives_up_successors_that_hang(served: Project) -> None:
+    live = served.trivium("run", "--workers", "2", "--graceful-timeout", "1")
+    live.until_said("Worker .* serves", times=2)
+    before = workers_of(live)
+
+    served.write("main.py", HANGING)
+    live.signal(signal.SIGHUP)
+    served.until_told("hangs")
+    assert int(live.get("/pid")) in before
+    served.write("main.py", APP)
+    live.signal(signal.SIGHUP)
+    live.until_said("Worker .* serves", times=4)
+
+    eventually(lambda: not before & workers_of(live), "the old workers end")
+    assert served.story().count("hangs") == 1
+    assert live.stopped() == 0
+
+
+def test_hangup_starts_workers_anew_that_hang(served: Project) -> None:
+    served.write("main.py", HANGING)
+    live = served.trivium("run", "--workers", "2", "--graceful-timeout", "1")
+    served.until_told("hangs", times=2)
+
+    served.write("main.py", APP)
+    live.signal(signal.SIGHUP)
+
+    live.until_said("Worker .* serves", times=2)
+    assert live.stopped() == 0
+
+
 def test_an_idle_connection_of_a_replaced_worker_is_not_reset(served: Project) -> None:
     live = served.trivium("run", "--max-requests", "1", "--timeout-keep-alive", "1")
     with live.socket() as idle:

@@ -157,6 +157,10 @@ class Supervisor:
             self._stop(signal.Signals(number).name)
         elif number == signal.SIGHUP and not self._stops:
             logger.info("SIGHUP: replacing every worker")
+            for process in self._processes():
+                if not process.is_ready and process not in self._ending:
+                    # It may hang, in an application that is an older one by now.
+                    self._end(process, process.stop)
             self._waiting.extend(slot for slot in self._slots if slot not in self._waiting)
         elif number == signal.SIGTTIN and not self._stops:
             self._slots.append(Slot())
@@ -281,6 +285,8 @@ class Supervisor:
         slot = self._slot_of(process)
         if slot is not None and slot.current is process:
             slot.current = None
+        elif slot is not None:
+            slot.successor = None
         self._ending[process] = time.monotonic() + self._patience
         how()
 
