@@ -111,6 +111,7 @@ def test_a_wrong_value_is_told_with_the_place_where_it_was_given(
         ({"ssl_certfile": "nowhere.pem"}, "there is no file nowhere.pem"),
         ({"env_file": "nowhere"}, "there is no file nowhere"),
         ({"host": " "}, "host= ' ': string should have at least 1 character"),
+        ({"worker_timeout": 1}, "worker_timeout= 1: input should be greater than or equal to 2"),
         ({"recycle_jitter": 2}, "less than or equal to 1"),
         ({"max_worker_memory": "much"}, "max_worker_memory= 'much'"),
     ],

@@ -155,7 +155,9 @@ class ServerSettings:
         no_info_plain_validator_function(_size),
     )
     worker_timeout: float | None = _setting(
-        None, "Seconds after which a worker that is stuck is killed and replaced.", SECONDS
+        None,
+        "Seconds after which a worker that is stuck is killed and replaced.",
+        float_schema(ge=2),  # one that is not says so once a second
     )
     recycle_jitter: float = _setting(
         0.1,

@@ -157,10 +157,10 @@ class Supervisor:
             self._stop(signal.Signals(number).name)
         elif number == signal.SIGHUP and not self._stops:
             logger.info("SIGHUP: replacing every worker")
-            for process in self._processes():
-                if not process.is_ready and process not in self._ending:
+            for starting in self._processes():
+                if not starting.is_ready and starting not in self._ending:
                     # It may hang, in an application that is an older one by now.
-                    self._end(process, process.stop)
+                    self._end(starting, starting.stop)
             self._waiting.extend(slot for slot in self._slots if slot not in self._waiting)
         elif number == signal.SIGTTIN and not self._stops:
             self._slots.append(Slot())
