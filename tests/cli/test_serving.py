@@ -82,6 +82,7 @@ def test_another_command_is_left_to_typer() -> None:
     ("arguments", "status", "says"),
     [
         (["run", "--prot", "80"], 2, "No such option"),
+        (["run", "--reload"], 2, "trivium dev"),
         (["run", "--port"], 2, "requires an argument"),
         (["run", "--port", "eighty"], 1, "--port 'eighty': input should be a valid integer"),
         (["run", "nowhere:app"], 1, "There is no module 'nowhere'"),

@@ -43,6 +43,25 @@ def create_app():
     return app
 """
 
+LITTERING = """
+import gc, weakref
+from contextlib import asynccontextmanager
+from trivium import App
+class Litter:
+    pass
+gc.disable()
+litter = Litter()
+left = weakref.ref(litter)
+@asynccontextmanager
+async def littering(app):
+    global litter
+    litter.itself = litter
+    del litter
+    yield
+app = App(lifespan=littering)
+app.get("/left")(lambda: left() is not None)
+"""
+
 
 def test_the_app_of_the_project_is_served_and_the_screen_says_where(served: Project) -> None:
     live = served.trivium("run")
@@ -70,6 +89,12 @@ def test_any_asgi_application_is_served(
     served.write("main.py", text)
 
     assert served.trivium("run", *arguments).get("/pid") == says
+
+
+def test_no_request_waits_for_the_collection_of_the_garbage_of_the_start(served: Project) -> None:
+    served.write("main.py", LITTERING)
+
+    assert served.trivium("run").get("/left") == "false"
 
 
 def test_a_program_serves_its_own_app(served: Project) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import threading
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, ClassVar
@@ -209,6 +210,46 @@ def test_a_sink_that_fails_does_not_end_the_log(capsys: pytest.CaptureFixture[st
 
     assert [one.path for one in seen] == ["/flights/2"]
     assert "disk full" in capsys.readouterr().err
+
+
+def test_a_sink_that_goes_on_failing_is_told_of_once(capsys: pytest.CaptureFixture[str]) -> None:
+    failures = iter([True, True, False, True])
+
+    def sink(batch: Sequence[Access]) -> None:
+        if next(failures):
+            raise OSError("disk full")
+
+    writer = _Writer(sink, 60)
+    for _ in range(4):
+        writer.waiting.append(_waiting())
+        writer.flush()
+
+    assert capsys.readouterr().err.count("disk full") == 2
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError, OSError])
+def test_the_log_goes_on_where_nobody_can_be_told_that_it_failed(
+    monkeypatch: pytest.MonkeyPatch, error: type[OSError]
+) -> None:
+    class Closed:
+        def write(self, text: str) -> None:
+            raise error
+
+    monkeypatch.setattr(sys, "stderr", Closed())
+    seen: list[Access] = []
+
+    def sink(batch: Sequence[Access]) -> None:
+        if not seen:
+            seen.extend(batch)
+            raise error
+        seen.extend(batch)
+
+    writer = _Writer(sink, 60)
+    for _ in range(2):
+        writer.waiting.append(_waiting())
+        writer.flush()
+
+    assert len(seen) == 2
 
 
 def test_a_line_is_an_object_of_json_whatever_the_request_holds() -> None:

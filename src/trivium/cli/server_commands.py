@@ -16,6 +16,7 @@ __all__ = ["add_to", "dev", "run"]
 def run(
     app: Annotated[str | None, typer.Argument(metavar="[APP]", help=AppName)] = None,
     factory: IsFactory = False,
+    reload: Annotated[bool, typer.Option("--reload", hidden=True)] = False,
     **given: Any,
 ) -> None:
     """Serve an app, for production.
@@ -23,6 +24,10 @@ def run(
     Every option is a setting that may also stand in the environment or under [tool.trivium] in
     pyproject.toml; the option comes first, then the environment.
     """
+    if reload:
+        raise typer.BadParameter(
+            "it is `trivium dev` that starts an app anew at each change", param_hint="--reload"
+        )
     raise typer.Exit(serving.run(Line(app, factory, given)))
 
 

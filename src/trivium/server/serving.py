@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -308,6 +309,8 @@ class Server(uvicorn.Server):
         if self.lifespan.should_exit:
             self.status = STARTUP_FAILED
             return
+        # All that was imported is looked at, for many milliseconds. No request is to wait for that.
+        gc.collect()
         loop = asyncio.get_running_loop()
         self.servers = [
             await loop.create_server(

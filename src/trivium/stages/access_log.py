@@ -6,6 +6,7 @@ waiting: what does not fit any more is counted, and the number is said.
 """
 
 import asyncio
+import contextlib
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -139,6 +140,7 @@ class _Writer:
         self._thread: threading.Thread | None = None
         self._queued = 0
         self._dropped = 0
+        self._is_failing = False
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         """Whose timer it is."""
@@ -175,7 +177,7 @@ class _Writer:
             self._timer.cancel()
             self._timer = None
         if (self.waiting or self._queued) and not self.flush(_PATIENCE):
-            sys.stderr.write("trivium: the access log is not read, and ends early\n")
+            _complain("the access log is not read, and ends early")
 
     def _hand_over(self, done: threading.Event | None) -> None:
         batch = self.waiting[:]
@@ -216,14 +218,22 @@ class _Writer:
 
     def _write(self, batch: list[_Waiting]) -> None:
         dropped, self._dropped = self._dropped, 0
+        if dropped:
+            _complain(f"the access log lacks {dropped} requests")
         try:
-            if dropped:
-                sys.stderr.write(f"trivium: the access log lacks {dropped} requests\n")
             if batch:
                 self._sink([_made(Access, one) for one in batch])
+                self._is_failing = False
         except Exception as error:
-            # a full disk must not end the log of what comes after it
-            sys.stderr.write(f"trivium: the access log cannot be written: {error!r}\n")
+            # a full disk must not end the log of what comes after it, nor fill another one
+            if not self._is_failing:
+                self._is_failing = True
+                _complain(f"the access log cannot be written: {error!r}")
+
+
+def _complain(what: str) -> None:
+    with contextlib.suppress(OSError):  # nobody is left to be told
+        sys.stderr.write(f"trivium: {what}\n")
 
 
 _THOUSANDTHS = [f".{number:03d}Z" for number in range(1000)]
