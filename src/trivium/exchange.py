@@ -118,6 +118,9 @@ class Around(Protocol):
     def sent(self, ex: "Exchange", /) -> None:
         """The last byte of the reply has been handed to the server."""
 
+    def lost(self, ex: "Exchange", /) -> None:
+        """The client of a direct connection has gone before the reply was complete."""
+
 
 class _HeaderMap:
     """Made when it is first read; after that it is an attribute of the exchange."""
@@ -177,8 +180,6 @@ class Exchange:
     is_direct = False
     """Whether the connection is Trivium's own, which tells when a client has gone or a request is
     late, and where a body shows in the headers."""
-    on_lost: "Callable[[Exchange], None] | None" = None
-    """Called by a direct connection when the client goes away before the reply is complete."""
     repeated: dict[Any, Any] | None = None
     """What has been found out of all requests of a direct connection that have the headers of this
     one, each under a key of its own; None where they have not come before."""

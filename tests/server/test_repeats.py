@@ -207,7 +207,7 @@ def test_a_request_with_everything_on_needs_no_dictionary_of_its_own() -> None:
         await asyncio.sleep(0)
         return body
 
-    app.production(allowed_hosts=["*"], access_log=False)
+    app.production(allowed_hosts=["*"], access_log=False, cancel_on_disconnect=True)
     app.add_stage(Last())
     with served(app, DIRECT) as live, live.connect() as client:
         for _ in range(4):

@@ -227,8 +227,8 @@ class DirectExchange(Exchange):
         """The connection is lost: nothing more will come, and nothing can be sent."""
         if not self.is_complete:
             self.is_lost = True
-            if self.on_lost is not None:
-                self.on_lost(self)
+            if self.around is not None:
+                self.around.lost(self)
             if self._tell_sender is not None:
                 self._tell_sender()
         self._wake()

@@ -30,6 +30,7 @@ class CancelOnDisconnect(Stage):
 
     place = 170
     keeps_headers = True
+    asks_direct = False
 
     def __init__(self) -> None:
         self._new: dict[Exchange, _Watch] = {}
@@ -38,9 +39,7 @@ class CancelOnDisconnect(Stage):
         self._loop: AbstractEventLoop | None = None
 
     def enter(self, ex: Exchange) -> None:
-        if ex.is_direct:
-            ex.on_lost = _cancel
-        elif not ex.is_websocket:
+        if not (ex.is_direct or ex.is_websocket):
             watch = _Watch(ex)
             ex.receive = watch.receive
             self._watch_soon(watch, task_of(ex).get_loop())
@@ -50,6 +49,9 @@ class CancelOnDisconnect(Stage):
             self._new.pop(ex, None)
             if (watch := self._watches.pop(ex, None)) is not None:
                 watch.end()
+
+    def lost(self, ex: Exchange) -> None:
+        _cancel(ex)
 
     def _watch_soon(self, watch: "_Watch", loop: AbstractEventLoop) -> None:
         if self._loop is not loop:

@@ -115,6 +115,9 @@ class Stage:
         became of it. Background tasks come later.
         """
 
+    def lost(self, ex: Exchange) -> None:
+        """When the client of a direct connection goes away before the reply is complete."""
+
     has_lifespan: ClassVar[bool] = False
     """Whether ``lifespan`` is to be entered."""
 
@@ -153,6 +156,7 @@ class Stages:
         self._direct_leaves = [
             stage.leave for stage in self._outwards("leave") if stage.asks_direct
         ]
+        self._lost = [stage.lost for stage in self._with("lost")]
         self._wraps = [stage.wrap for stage in self._outwards("wrap")]
         self.have_wraps = bool(self._wraps)
         self._wrapped: tuple[Serve, Serve] | None = None
@@ -353,6 +357,10 @@ class Stages:
         for head in self._heads:
             head(ex, status, headers)
         self.finish(ex, status, headers)
+
+    def lost(self, ex: Exchange) -> None:
+        for tell in self._lost:
+            tell(ex)
 
     def sent(self, ex: Exchange) -> None:
         ex.around = None
