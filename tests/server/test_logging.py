@@ -7,13 +7,20 @@ import io
 import json
 import logging
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from trivium.server import logging as server_logging
-from trivium.server.logging import BatchedHandler, JsonFormatter, TextFormatter, configure
+from trivium.server.logging import (
+    BatchedHandler,
+    JsonFormatter,
+    TextFormatter,
+    configure,
+    request_log,
+)
 
 
 @pytest.fixture
@@ -48,6 +55,76 @@ def untouched() -> Iterator[None]:
     for logger, handlers, level, propagate in before:
         logger.handlers, logger.propagate = handlers, propagate
         logger.setLevel(level)
+
+
+REQUEST = ("127.0.0.1:80", "GET", '/a%20b?q="\\é', "1.1", 200)
+
+
+@pytest.fixture
+def access(untouched: None, monkeypatch: pytest.MonkeyPatch) -> logging.Logger:
+    """The logger of requests, as the server has it, with the clock at one moment."""
+    monkeypatch.setattr(time, "time", lambda: 1_767_225_600.25)
+    monkeypatch.setattr(server_logging, "time", time.time)
+    configure("info", "text")
+    return logging.getLogger("uvicorn.access")
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_request_without_a_record_has_the_same_line(
+    access: logging.Logger, log_format: str, is_terminal: bool
+) -> None:
+    class Terminal(Stream):
+        def isatty(self) -> bool:
+            return is_terminal
+
+    records: list[logging.LogRecord] = []
+
+    def watch(record: logging.LogRecord) -> bool:
+        records.append(record)
+        return True
+
+    def told() -> str:
+        stream = Terminal()
+        access.handlers = [BatchedHandler(stream, log_format)]
+        tell = request_log()
+        assert tell is not None
+        tell(*REQUEST)
+        return stream.getvalue()
+
+    without = told()
+    access.addFilter(watch)
+    try:
+        of_record = told()
+    finally:
+        access.removeFilter(watch)
+
+    assert len(records) == 1
+    assert without == of_record
+    assert "/a%20b" in without
+
+
+def test_whoever_wants_the_records_of_requests_gets_them(access: logging.Logger) -> None:
+    records: list[logging.LogRecord] = []
+
+    class Watching(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            records.append(record)
+
+    tell = request_log()
+    assert tell is not None
+    access.addHandler(Watching())
+    tell(*REQUEST)
+    access.setLevel(logging.WARNING)
+    tell(*REQUEST)
+
+    assert [record.args for record in records] == [REQUEST]
+
+
+def test_where_nobody_takes_requests_they_are_not_told(access: logging.Logger) -> None:
+    access.handlers = []
+
+    assert request_log() is None
 
 
 async def test_lines_of_one_moment_are_written_at_once() -> None:

@@ -6,6 +6,7 @@ made when it is first asked for, and ``receive`` and ``send``.
 
 import asyncio
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 from urllib.parse import quote
 
@@ -25,6 +26,7 @@ __all__ = ["DirectExchange", "Target", "new_exchange", "repeated_exchange"]
 Target: TypeAlias = tuple[str, str, bytes, bytes]
 """Method, path, the path as it was sent, query string."""
 
+_quoted = lru_cache(512)(quote)
 _WITHOUT_BODY = frozenset({204, 304})
 _WHOLE = b"%b%bcontent-length: %d\r\n%b\r\n%b"
 
@@ -529,19 +531,13 @@ class DirectExchange(Exchange):
     def _log_access(self, status: int) -> None:
         client = self.client
         path = self.root_path + self.path if self._scope is None else self._scope["path"]
-        target = quote(path)
+        target = _quoted(path)
         if self.query_string:
             target += "?" + self.query_string.decode("ascii")
-        below = self.connection_below
-        if below.access_log is not None:
-            below.access_log.info(
-                '%s - "%s %s HTTP/%s" %d',
-                f"{client[0]}:{client[1]}" if client else "",
-                self.method,
-                target,
-                self.version,
-                status,
-            )
+        tell = self.connection_below.access_log
+        if tell is not None:
+            name = f"{client[0]}:{client[1]}" if client else ""
+            tell(name, self.method, target, self.version, status)
 
 
 def new_exchange(

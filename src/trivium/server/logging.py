@@ -4,6 +4,8 @@ Messages go to stderr through the root logger, unless the program has given that
 before: then they go where the program wants them. Requests go to stdout, through the loggers
 ``trivium.access`` and ``uvicorn.access``, many lines in one write: a write for each would cost more
 than many a request. Batches are written every tenth of a second, when they are large, and at exit.
+A record of ``logging`` for each costs three times its line, so where nobody would see the record
+there is none.
 """
 
 import json
@@ -11,14 +13,17 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TextIO
+from json.encoder import encode_basestring as quoted
+from time import localtime, strftime, time
+from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
 if TYPE_CHECKING:
     # The supervisor writes log lines too, and has no use for an event loop.
     from asyncio import AbstractEventLoop, TimerHandle
 
-__all__ = ["BatchedHandler", "JsonFormatter", "TextFormatter", "configure"]
+__all__ = ["BatchedHandler", "JsonFormatter", "TextFormatter", "configure", "request_log"]
 
 logger = logging.getLogger("trivium.server")
 
@@ -27,6 +32,7 @@ BATCH_LINES = 500
 TRACE = 5
 
 _ACCESS = ("trivium.access", "uvicorn.access")
+_REQUEST = '%s - "%s %s HTTP/%s" %d'
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 _COLOURS = {"DEBUG": "2", "INFO": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
 
@@ -59,6 +65,34 @@ def configure(level: str, log_format: str, *, access_log: bool = True) -> None:
         logger.handlers = list(batches)
         logger.propagate = False
         logger.setLevel(logging.INFO)
+
+
+Tell: TypeAlias = Callable[[str, str, str, str, int], None]
+"""Takes client, method, target, version and status."""
+
+
+def request_log() -> Tell | None:
+    """What tells of a request as uvicorn does, to the logger ``uvicorn.access``; None where that
+    has no handler."""
+    logger = logging.getLogger("uvicorn.access")
+    if not logger.hasHandlers():
+        return None
+
+    def tell(client: str, method: str, target: str, version: str, status: int) -> None:
+        if not logger.isEnabledFor(logging.INFO):
+            return
+        handlers = logger.handlers
+        if len(handlers) == 1 and not logger.filters and not logger.propagate:
+            batches = handlers[0]
+            if type(batches) is BatchedHandler and not batches.filters:
+                formatter = batches.formatter
+                if type(formatter) is TextFormatter or type(formatter) is JsonFormatter:
+                    made = formatter.request(time(), client, method, target, version, status)
+                    batches.keep(made)
+                    return
+        logger.info(_REQUEST, client, method, target, version, status)
+
+    return tell
 
 
 def _open_missing_streams() -> None:
@@ -105,10 +139,16 @@ class BatchedHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Keeps the line of a record; called with the handler's lock held."""
         try:
-            self._lines.append(self.format(record))
+            line = self.format(record)
         except Exception:
             self.handleError(record)
             return
+        self.keep(line)
+
+    def keep(self, line: str) -> None:
+        """Writes a line soon."""
+        with self.lock or threading.RLock():
+            self._lines.append(line)
         if len(self._lines) >= BATCH_LINES or not self._will_be_written():
             self.flush()
 
@@ -174,22 +214,37 @@ class TextFormatter(logging.Formatter):
     def __init__(self, stream: TextIO) -> None:
         super().__init__("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S")
         self._is_coloured = stream.isatty()
+        self._info = self._level("INFO")
 
     _second: tuple[int, str] = (0, "")
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
-        """The time of day; worked out once a second, for thousands of requests may be in it."""
-        second = int(record.created)
+        """The time of day."""
+        return self._time(record.created)
+
+    def _time(self, created: float) -> str:
+        """Worked out once a second, for thousands of requests may be in it."""
+        second = int(created)
         if second != self._second[0]:
-            self._second = (second, super().formatTime(record, datefmt))
+            self._second = (second, strftime("%H:%M:%S", localtime(second)))
         return self._second[1]
+
+    def _level(self, name: str) -> str:
+        level = f"{name:<7}"
+        if self._is_coloured:
+            level = f"\x1b[{_COLOURS.get(name, '0')}m{level}\x1b[0m"
+        return level
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """The line, without what follows it."""
-        level = f"{record.levelname:<7}"
-        if self._is_coloured:
-            level = f"\x1b[{_COLOURS.get(record.levelname, '0')}m{level}\x1b[0m"
-        return f"{record.asctime} {level} {record.message}"
+        return f"{record.asctime} {self._level(record.levelname)} {record.message}"
+
+    def request(
+        self, created: float, client: str, method: str, target: str, version: str, status: int
+    ) -> str:
+        """The line of a request, as of the record that uvicorn would make of it."""
+        said = f'{client} - "{method} {target} HTTP/{version}" {status}'
+        return f"{self._time(created)} {self._info} {said}"
 
 
 class JsonFormatter(logging.Formatter):
@@ -225,3 +280,13 @@ class JsonFormatter(logging.Formatter):
         if record.stack_info:
             line["stack"] = record.stack_info
         return json.dumps(line, ensure_ascii=False, default=str)
+
+    def request(
+        self, created: float, client: str, method: str, target: str, version: str, status: int
+    ) -> str:
+        """The line of a request, as of the record that uvicorn would make of it."""
+        return (
+            f'{{"time": "{self._time(created)}", "level": "info", "logger": "uvicorn.access", '
+            f'"pid": {os.getpid()}, "client": {quoted(client)}, "method": {quoted(method)}, '
+            f'"path": {quoted(target)}, "http_version": {quoted(version)}, "status": {status}}}'
+        )

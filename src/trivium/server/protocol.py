@@ -29,6 +29,7 @@ from trivium.server.direct import DirectExchange, new_exchange, repeated_exchang
 from trivium.server.eager import starter
 from trivium.server.entry import Serve, entry_of
 from trivium.server.heads import header_block, status_line
+from trivium.server.logging import request_log
 from trivium.server.patience import Clock, Unread, clock_of
 from trivium.server.reframing import has_body, new_parser, reframed
 from trivium.server.repeats import KnownHead, known_head, target_of, targets
@@ -151,8 +152,7 @@ class DirectProtocol(asyncio.Protocol):
         self._start = starter(self.loop, in_empty_context=in_empty_context)
         self.clock = self.clock_of(self.loop)
         self._limit = config.limit_concurrency
-        access = logging.getLogger("uvicorn.access")
-        self.access_log = access if config.access_log and access.hasHandlers() else None
+        self.access_log = request_log() if config.access_log else None
 
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # see connection_made
         self.server: tuple[str, int | None] | None = None
