@@ -121,6 +121,43 @@ def test_whoever_wants_the_records_of_requests_gets_them(access: logging.Logger)
     assert [record.args for record in records] == [REQUEST]
 
 
+def test_what_a_program_adds_to_all_records_is_in_the_lines_of_requests_too(
+    access: logging.Logger,
+) -> None:
+    stream = Stream()
+    access.handlers = [BatchedHandler(stream, "json")]
+    tell = request_log()
+    assert tell is not None
+    make = logging.getLogRecordFactory()
+
+    def with_node(*args: Any, **given: Any) -> logging.LogRecord:
+        made = make(*args, **given)
+        made.node = 7
+        return made
+
+    logging.setLogRecordFactory(with_node)
+    try:
+        tell(*REQUEST)
+    finally:
+        logging.setLogRecordFactory(make)
+
+    assert json.loads(stream.getvalue())["node"] == 7
+
+
+def test_the_level_and_the_format_of_the_handler_count(access: logging.Logger) -> None:
+    stream = Stream()
+    handler = BatchedHandler(stream)
+    handler.setFormatter(logging.Formatter("asked: %(args)s"))
+    access.handlers = [handler]
+    tell = request_log()
+    assert tell is not None
+    tell(*REQUEST)
+    handler.setLevel(logging.WARNING)
+    tell(*REQUEST)
+
+    assert stream.getvalue() == f"asked: {REQUEST}\n"
+
+
 def test_where_nobody_takes_requests_they_are_not_told(access: logging.Logger) -> None:
     access.handlers = []
 

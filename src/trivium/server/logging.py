@@ -81,18 +81,34 @@ def request_log() -> Tell | None:
     def tell(client: str, method: str, target: str, version: str, status: int) -> None:
         if not logger.isEnabledFor(logging.INFO):
             return
-        handlers = logger.handlers
-        if len(handlers) == 1 and not logger.filters and not logger.propagate:
-            batches = handlers[0]
-            if type(batches) is BatchedHandler and not batches.filters:
-                formatter = batches.formatter
-                if type(formatter) is TextFormatter or type(formatter) is JsonFormatter:
-                    made = formatter.request(time(), client, method, target, version, status)
-                    batches.keep(made)
-                    return
-        logger.info(_REQUEST, client, method, target, version, status)
+        formatter = _alone(logger)
+        if formatter is None:
+            logger.info(_REQUEST, client, method, target, version, status)
+        else:
+            line = formatter.request(time(), client, method, target, version, status)
+            logger.handlers[0].keep(line)  # type: ignore[attr-defined]  # a BatchedHandler
 
     return tell
+
+
+def _alone(logger: logging.Logger) -> "TextFormatter | JsonFormatter | None":
+    """What makes the lines of a logger, where nobody but our one handler would see its records."""
+    handlers = logger.handlers
+    if (
+        len(handlers) != 1
+        or type(handler := handlers[0]) is not BatchedHandler
+        or handler.level > logging.INFO
+        or handler.filters
+        or logger.filters
+        or logger.propagate
+        or logging.getLogRecordFactory() is not logging.LogRecord
+    ):
+        return None
+    formatter = handler.formatter
+    # none of a subclass, which may write records in another way
+    if type(formatter) is TextFormatter or type(formatter) is JsonFormatter:
+        return formatter
+    return None
 
 
 def _open_missing_streams() -> None:
