@@ -167,10 +167,16 @@ async def test_who_has_not_asked_for_two_windows_is_forgotten(
 
 
 async def test_there_is_an_end_to_what_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rate_limit, "time", lambda: 1_000_000.0)
+    monkeypatch.setattr(rate_limit, "time", lambda: 278 * 3600.0)
     monkeypatch.setattr(rate_limit, "_MOST_COUNTED", 10)
     counting = rate_limit._InMemory()
     [limit] = parse_many("5/hour")
+
+    for _ in range(5):
+        assert await counting.hit(limit, "*", "greedy")
+    for number in range(10):
+        await counting.hit(limit, "*", f"one of many {number}")
+    assert not await counting.hit(limit, "*", "greedy")
 
     assert all([await counting.hit(limit, "*", str(number)) for number in range(300)])
 

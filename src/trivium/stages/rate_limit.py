@@ -260,8 +260,9 @@ class _InMemory(_Counting):
         if floor(windows.before.get(what, 0) * weight + count) >= limit.amount:
             return False
         if not count and len(windows.counts) >= _MOST_COUNTED:
-            # there is no end of addresses to ask from
-            windows.proceed(windows.number)
+            # There is no end of addresses to ask from. What was counted still weighs as much as the
+            # window before, so that nobody begins anew by asking from very many.
+            windows.before, windows.counts = windows.counts, {}
         windows.counts[what] = count + 1
         return True
 
