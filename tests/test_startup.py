@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 import trivium
 
-ONE_ROUTE = """
+APP = """
 import asyncio, json, sys
 
 from trivium import App
@@ -36,10 +36,12 @@ async def answered(path):
     return sent[0]["status"]
 
 
+"""
+ASKED = """
 async def main():
     statuses = [await answered("/")]
     result = {"loaded": sorted(sys.modules)}
-    statuses.append(await answered("/openapi.json"))
+    statuses += await asyncio.gather(*map(answered, PATHS))
     result |= {"statuses": statuses, "at_the_end": sorted(sys.modules)}
     json.dump(result, sys.stdout)
 
@@ -109,22 +111,13 @@ def test_the_version_is_that_of_the_package() -> None:
     assert trivium.__version__ == version("trivium")
 
 
-NO_TYPES = ONE_ROUTE.replace(" -> dict[str, str]", "")
+NO_TYPES = APP.replace(" -> dict[str, str]", "")
 WITH_PARAMETER = """
 @app.get("/items/{number}")
 def read(number: int, page: int = 1):
     return {"number": number + page}
 
 
-async def main():
-    statuses = [await answered("/")]
-    result = {"loaded": sorted(sys.modules)}
-    statuses += await asyncio.gather(*(answered(f"/items/{one}") for one in ("a", 1, 2, 3)))
-    result |= {"statuses": statuses, "at_the_end": sorted(sys.modules)}
-    json.dump(result, sys.stdout)
-
-
-asyncio.run(main())
 """
 
 NOT_LOADED_WITHOUT_TYPES = (
@@ -140,15 +133,16 @@ NOT_LOADED_WITHOUT_TYPES = (
 )
 
 
-def program(text: str) -> dict[str, list[str]]:
-    command = [sys.executable, "-c", text]
+def program(app: str, *paths: str) -> dict[str, list[str]]:
+    """What a process tells that asks the app for ``/``, and then for all of the paths at once."""
+    command = [sys.executable, "-c", app + ASKED.replace("PATHS", repr(paths))]
     printed = subprocess.check_output(command, text=True, timeout=60)
     result: dict[str, list[str]] = json.loads(printed)
     return result
 
 
 def test_an_app_of_one_route_loads_neither_a_battery_nor_the_models_of_the_document() -> None:
-    result = program(ONE_ROUTE)
+    result = program(APP, "/openapi.json")
 
     assert result["statuses"] == [200, 200]
     assert [name for name in NOT_LOADED if name in result["loaded"]] == []
@@ -156,15 +150,15 @@ def test_an_app_of_one_route_loads_neither_a_battery_nor_the_models_of_the_docum
 
 
 def test_what_makes_models_is_not_loaded_by_an_app_that_declares_no_types() -> None:
-    result = program(NO_TYPES)
+    result = program(NO_TYPES, "/openapi.json")
 
     assert result["statuses"] == [200, 200]
     assert [name for name in NOT_LOADED_WITHOUT_TYPES if name in result["loaded"]] == []
 
 
 def test_a_parameter_brings_what_makes_models_and_is_validated_in_threads() -> None:
-    begun, _, _ = NO_TYPES.partition("async def main():")
-    result = program(begun + WITH_PARAMETER)
+    paths = [f"/items/{one}" for one in ("a", 1, 2, 3)]
+    result = program(NO_TYPES + WITH_PARAMETER, *paths)
 
     assert result["statuses"] == [200, 422, 200, 200, 200]
     assert "pydantic.type_adapter" in result["loaded"]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from trivium.app import App
 from trivium.errors import TriviumError
-from trivium.server.location import locate
+from trivium.server.location import locate, project_tools
 
 if TYPE_CHECKING:
     from trivium.db.database import Database
@@ -58,11 +57,8 @@ def migrations_directory(app: str | None, database: str, cwd: Path | None = None
 
 
 def _configured(cwd: Path) -> Path | None:
-    try:
-        tools: dict[str, Any] = tomllib.loads((cwd / "pyproject.toml").read_text("utf-8"))
-    except FileNotFoundError:
-        return None
-    named = tools.get("tool", {}).get("trivium", {}).get("migrations")
+    ours = project_tools(cwd).get("trivium")
+    named = ours.get("migrations") if isinstance(ours, dict) else None
     if named is not None and not isinstance(named, str):
         raise NoDatabase(f"migrations of [tool.trivium] in pyproject.toml is {named!r}, no text.")
     return None if named is None else cwd / named

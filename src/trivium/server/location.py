@@ -52,19 +52,30 @@ def locate(spec: str | None, cwd: Path) -> Location:
     )
 
 
-def _configured(cwd: Path) -> Location | None:
-    file = cwd / "pyproject.toml"
+def project_tools(directory: Path) -> dict[str, Any]:
+    """What pyproject.toml says under ``[tool]``; nothing where there is no such file or table.
+
+    Raises ValueError for a file that cannot be read. That each tool has a table is for the caller
+    to see.
+    """
+    file = directory / "pyproject.toml"
     if not file.is_file():
-        return None
+        return {}
     import tomllib
 
+    tools = tomllib.loads(file.read_text("utf-8")).get("tool")
+    return tools if isinstance(tools, dict) else {}
+
+
+def _configured(cwd: Path) -> Location | None:
+    file = cwd / "pyproject.toml"
     try:
-        tools: Any = tomllib.loads(file.read_text("utf-8")).get("tool", {})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        tools = project_tools(cwd)
+    except ValueError as error:
         raise AppNotFound(f"{file} cannot be read: {error}") from error
     for table in _TABLES:
         source = f"[tool.{table}] entrypoint in {file}"
-        found = tools.get(table) if isinstance(tools, dict) else None
+        found = tools.get(table)
         entrypoint = found.get("entrypoint") if isinstance(found, dict) else None
         if isinstance(entrypoint, str):
             return _parsed(entrypoint, cwd, source)

@@ -81,18 +81,20 @@ def request_log() -> Tell | None:
     def tell(client: str, method: str, target: str, version: str, status: int) -> None:
         if not logger.isEnabledFor(logging.INFO):
             return
-        formatter = _alone(logger)
-        if formatter is None:
+        alone = _alone(logger)
+        if alone is None:
             logger.info(_REQUEST, client, method, target, version, status)
         else:
-            line = formatter.request(time(), client, method, target, version, status)
-            logger.handlers[0].keep(line)  # type: ignore[attr-defined]  # a BatchedHandler
+            batches, formatter = alone
+            batches.keep(formatter.request(time(), client, method, target, version, status))
 
     return tell
 
 
-def _alone(logger: logging.Logger) -> "TextFormatter | JsonFormatter | None":
-    """What makes the lines of a logger, where nobody but our one handler would see its records."""
+def _alone(
+    logger: logging.Logger,
+) -> "tuple[BatchedHandler, TextFormatter | JsonFormatter] | None":
+    """What writes and what makes the lines of a logger, where nobody else would see its records."""
     handlers = logger.handlers
     if (
         len(handlers) != 1
@@ -107,7 +109,7 @@ def _alone(logger: logging.Logger) -> "TextFormatter | JsonFormatter | None":
     formatter = handler.formatter
     # none of a subclass, which may write records in another way
     if type(formatter) is TextFormatter or type(formatter) is JsonFormatter:
-        return formatter
+        return handler, formatter
     return None
 
 

@@ -30,6 +30,7 @@ from pydantic_core.core_schema import (
 from typing_extensions import TypedDict
 
 from trivium.server.errors import WrongSetting
+from trivium.server.location import project_tools
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
@@ -430,15 +431,10 @@ def _variable(name: str) -> str:
 def _project_table() -> dict[str, Any]:
     """The settings in [tool.trivium] of the pyproject.toml in the current directory."""
     file = Path("pyproject.toml")
-    if not file.is_file():
-        return {}
-    import tomllib
-
     try:
-        tools = tomllib.loads(file.read_text("utf-8")).get("tool", {})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        ours = project_tools(Path()).get("trivium", {})
+    except ValueError as error:
         raise WrongSetting(f"{file.resolve()} cannot be read: {error}") from error
-    ours = tools.get("trivium", {}) if isinstance(tools, dict) else {}
     if not isinstance(ours, dict):
         raise WrongSetting(f"tool.trivium in {file.resolve()} is {ours!r}, which is no table.")
     table = {key.replace("-", "_"): value for key, value in ours.items()}

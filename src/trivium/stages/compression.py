@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from trivium.exchange import Exchange, RawHeaders, Reply
 from trivium.stages.codings import Encoder, accepted, available
-from trivium.stages.cors import add_to_vary
+from trivium.stages.headers import add_to_vary, remove
 from trivium.stages.stage import Stage, Transform
 
 __all__ = ["Compression"]
@@ -149,9 +149,7 @@ def _tell(headers: RawHeaders, coding: str) -> None:
         if name == b"etag" and not value.startswith(b"W/"):
             # the same, but not byte for byte (RFC 9110, section 8.8.1)
             headers[index] = (name, b"W/" + value)
-    headers[:] = [
-        header for header in headers if header[0] not in (b"content-length", b"accept-ranges")
-    ]
+    remove(headers, (b"content-length", b"accept-ranges"))
     headers.append((b"content-encoding", coding.encode()))
 
 

@@ -10,10 +10,11 @@ from typing import Any
 from trivium.checks import Check
 from trivium.errors import DeclarationError
 from trivium.exchange import Exchange, RawHeaders, Reply
+from trivium.stages.headers import add_to_vary, remove
 from trivium.stages.refusals import refusal
 from trivium.stages.stage import Stage
 
-__all__ = ["CORS", "add_to_vary"]
+__all__ = ["CORS"]
 
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY")
 _SAFELISTED = ("Accept", "Accept-Language", "Content-Language", "Content-Type")
@@ -191,7 +192,7 @@ class CORS(Stage):
         origin = ex.header_map.get(b"origin")
         if origin is not None and self.allows(origin):
             # a browser takes no two of them, such as those of a mounted application
-            headers[:] = [header for header in headers if header[0] not in self._told]
+            remove(headers, self._told)
             headers += self._simple
             if not self.any_origin:
                 headers.append((b"access-control-allow-origin", origin))
@@ -254,14 +255,3 @@ def _is_own(ex: Exchange, origin: bytes) -> bool:
     scheme, _, named = origin.decode("latin-1").lower().partition("://")
     port = _DEFAULT_PORTS.get(scheme, "")
     return bool(host) and host.removesuffix(port) == named.removesuffix(port)
-
-
-def add_to_vary(headers: RawHeaders, name: bytes) -> None:
-    """Adds a name to ``Vary``, unless it says as much already."""
-    for index, (key, value) in enumerate(headers):
-        if key == b"vary":
-            named = {one.strip().lower() for one in value.split(b",")}
-            if b"*" not in named and name.lower() not in named:
-                headers[index] = (b"vary", value + b", " + name)
-            return
-    headers.append((b"vary", name))

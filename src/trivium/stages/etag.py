@@ -1,13 +1,14 @@
 """A client that has a reply already is told that it has not changed (RFC 9110, section 13)."""
 
 import re
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from hashlib import blake2b
 
 from trivium.exchange import Exchange, Plain, RawHeaders, Reply
 from trivium.stages.stage import Stage
 
-__all__ = ["ETag", "names_tag"]
+__all__ = ["ETag", "http_date", "names_tag"]
 
 # What describes a body that is not sent (RFC 9110, section 15.4.5).
 _OF_A_BODY = frozenset(
@@ -83,10 +84,17 @@ def _is_known(ex: Exchange, tag: bytes | None, modified: bytes | None) -> bool:
     return since is not None and modified is not None and _is_no_later(modified, since)
 
 
-def _is_no_later(modified: bytes, since: bytes) -> bool:
+def http_date(written: str) -> datetime | None:
+    """The moment that a header names (RFC 9110, section 5.6.7); None for what is no date, such as
+    numbers beyond any calendar. One without a zone has none here."""
     try:
-        moments = [parsedate_to_datetime(date.decode("latin-1")) for date in (modified, since)]
-        return moments[0] <= moments[1]
-    except (TypeError, ValueError, OverflowError):
-        # no dates, one without a zone, or numbers beyond any date
+        return parsedate_to_datetime(written)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _is_no_later(modified: bytes, since: bytes) -> bool:
+    one, other = (http_date(date.decode("latin-1")) for date in (modified, since))
+    if one is None or other is None or (one.tzinfo is None) != (other.tzinfo is None):
         return False
+    return one <= other

@@ -12,7 +12,7 @@ first one did, and neither hears of it. See RFC 9110, section 13.
 
 import re
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import format_datetime
 from typing import Annotated
 
 from starlette.requests import Request
@@ -20,7 +20,7 @@ from starlette.responses import Response
 
 from trivium.binding.declare import Depends
 from trivium.errors import HTTPException
-from trivium.stages.etag import names_tag
+from trivium.stages.etag import http_date, names_tag
 
 __all__ = ["Conditions", "Preconditions"]
 
@@ -113,10 +113,5 @@ def _whole(moment: datetime) -> datetime:
 
 def _date(written: str | None) -> datetime | None:
     """The date; None for what is none, which is no condition (RFC 9110, section 13.1.3)."""
-    if written is None:
-        return None
-    try:
-        found = parsedate_to_datetime(written)
-    except (ValueError, OverflowError):
-        return None
-    return None if found.tzinfo is None else found
+    found = None if written is None else http_date(written)
+    return None if found is None or found.tzinfo is None else found

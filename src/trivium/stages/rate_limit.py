@@ -21,6 +21,7 @@ from starlette.responses import Response
 from trivium.checks import Check
 from trivium.errors import DeclarationError
 from trivium.exchange import Exchange, RawHeaders, Reply
+from trivium.stages.headers import remove
 from trivium.stages.networks import address_of
 from trivium.stages.refusals import refusal
 from trivium.stages.stage import Stage
@@ -125,8 +126,7 @@ class RateLimit(Stage):
                 # of a route's own limit, or of a mounted application's
                 if value.isdigit() and int(value) <= int(dict(mine)[_REMAINING]):
                     return
-                names = {name for name, _ in mine}
-                headers[:] = [header for header in headers if header[0] not in names]
+                remove(headers, {name for name, _ in mine})
                 break
         headers += mine
 

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 
 from trivium.errors import DeclarationError
 from trivium.exchange import Exchange, Plain, RawHeaders
+from trivium.stages.headers import remove
 from trivium.stages.networks import Networks
 from trivium.stages.stage import Stage
 
@@ -50,10 +51,12 @@ class RequestId(Stage):
         self._ids: list[str] = []
 
     def enter(self, ex: Exchange) -> None:
-        name = self._given(ex) if self._trusts_some else None
-        if ex.must_be_released and "app_root_path" in ex.scope and request_id.get() != "-":
+        name: str | None = None
+        if ex.must_be_released and "app_root_path" in ex.scope and (own := request_id.get()) != "-":
             # mounted: the request has its name already
-            name = request_id.get()
+            name = own
+        elif self._trusts_some:
+            name = self._given(ex)
         if name is None:
             try:
                 name = self._ids.pop()
@@ -81,7 +84,7 @@ class RequestId(Stage):
         for header in headers:
             if header[0] == self.header:
                 # one of the application's own, or of one around which another stage stands
-                headers[:] = [other for other in headers if other[0] != self.header]
+                remove(headers, self.lines)
                 break
         headers.append(Plain((self.header, ex.id.encode())))
 
